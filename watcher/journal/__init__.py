@@ -1,0 +1,62 @@
+"""The journal: the only state of the program, and the only SQL."""
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from watcher.journal.database import FILE_NAME, Database, Owner, watched_by
+from watcher.journal.files import Files
+from watcher.journal.sets import Sets, StaleSet
+
+__all__ = ["FILE_NAME", "Files", "Journal", "Owner", "Sets", "StaleSet", "watched_by"]
+
+
+class Journal:
+    """What the watcher knows: the files on the disk, the sets that they form, and how far each set has come.
+
+    With `owned` this process becomes the one watcher of the journal, which is then checked and, if broken, set aside
+    (`set_aside` says where). Without, it only looks, and gives orders such as retry and skip.
+    Raises JournalError, JournalInUse, JournalFull or JournalTooNew.
+    """
+
+    def __init__(self, state: Path, *, owned: bool = False) -> None:
+        self.state = state
+        self._owner = Owner(state) if owned else None
+        try:
+            self.database = Database(state, check=owned)
+        except BaseException:
+            self._release()
+            raise
+        self.files = Files(self.database)
+        self.sets = Sets(self.database)
+
+    @property
+    def set_aside(self) -> Path | None:
+        """Where a broken journal was put when this one was opened."""
+        return self.database.set_aside
+
+    def note(self, name: str, value: object) -> None:
+        """Remember one fact for whoever looks: a heartbeat, the state of the store, what a sweep found."""
+        with self.database.transaction() as sql:
+            sql.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (name, json.dumps(value)))
+
+    def noted(self, name: str) -> object:
+        """A fact that was noted, None if it was not."""
+        rows = self.database.rows("SELECT value FROM fact WHERE name = ?", (name,))
+        return json.loads(rows[0][0]) if rows else None
+
+    def close(self) -> None:
+        """Close the file and let another process have it."""
+        self.database.close()
+        self._release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _release(self) -> None:
+        if self._owner:
+            self._owner.release()

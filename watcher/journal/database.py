@@ -1,0 +1,187 @@
+"""The journal's file: opening it, owning it, and setting a broken one aside."""
+
+import contextlib
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from watcher import osfacts
+from watcher.errors import JournalError, JournalFull, JournalInUse
+from watcher.journal.schema import migrate
+
+FILE_NAME = "journal.sqlite"
+_BROKEN = ("malformed", "not a database", "disk image", "file is encrypted")
+
+
+class Owner:
+    """The right of one process to be the watcher of a journal.
+
+    It rests on a lock of the operating system, which ends with the process however it ends. Raises JournalInUse,
+    naming the holder, and JournalError if the directory cannot be written.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._lock = FileLock(state / "journal.lock", thread_local=False)
+        self._holder = state / "holder.json"
+        try:
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise JournalInUse(f"{state}: another watcher works with this journal ({self._who()})") from None
+        except OSError as error:
+            raise _state_error(state, error) from error
+        me = {"pid": os.getpid(), "host": osfacts.host_name(), "since": time.time()}
+        try:
+            self._holder.write_text(json.dumps(me), encoding="utf-8")
+        except OSError as error:
+            self._lock.release()
+            raise _state_error(state, error) from error
+
+    def release(self) -> None:
+        """Let another process have the journal."""
+        self._lock.release()
+
+    def _who(self) -> str:
+        try:
+            holder = json.loads(self._holder.read_text(encoding="utf-8"))
+            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(holder["since"]))
+            return f"process {holder['pid']} on {holder['host']}, since {since}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "it has not said which"
+
+
+def watched_by(state: Path) -> str | None:
+    """Which process is the watcher of this journal now ("process 42 on MIC-PC-07, since ..."); None if there is none."""
+    if not (state / "journal.lock").exists():
+        return None
+    try:
+        Owner(state).release()
+    except JournalInUse as error:
+        return error.what.rpartition("(")[2].rstrip(")")
+    except JournalError:
+        return None
+    return None
+
+
+class Database:
+    """One connection to the journal, safe to share between the threads of a process.
+
+    Every change goes through `transaction`. Raises JournalError, JournalFull or JournalTooNew.
+    """
+
+    def __init__(self, state: Path, *, check: bool = False) -> None:
+        self.path = state / FILE_NAME
+        self.set_aside: Path | None = None
+        self._lock = threading.RLock()
+        self._depth = 0
+        try:
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._connection = self._open_sound() if check else self._connect()
+        except (sqlite3.Error, OSError) as error:
+            raise _state_error(self.path, error) from error
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All changes made inside happen, or none; a transaction within another joins it."""
+        with self._lock, self._errors_named():
+            if self._depth:
+                yield self._connection
+                return
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._depth = 1
+            try:
+                yield self._connection
+            except BaseException:
+                self._rollback()
+                raise
+            else:
+                self._commit()
+            finally:
+                self._depth = 0
+
+    def rows(self, query: str, values: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        """All rows that a question gives."""
+        with self._lock, self._errors_named():
+            return self._connection.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Write everything into the one file and let go of it."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._rollback()
+            raise
+
+    def _rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            migrate(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        if os.name == "posix":
+            self.path.chmod(0o600)
+        return connection
+
+    def _open_sound(self) -> sqlite3.Connection:
+        try:
+            connection = self._connect()
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict == "ok":
+                return connection
+            connection.close()
+        except sqlite3.DatabaseError as error:
+            if not any(word in str(error) for word in _BROKEN):
+                raise
+        self.set_aside = self._put_aside()
+        return self._connect()
+
+    def _put_aside(self) -> Path:
+        """Keep the broken file for whoever wants to look; what it knew is found again on disk and in the catalogue."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        aside = self.path.with_name(f"{FILE_NAME}.broken-{stamp}")
+        for end in ("", "-wal", "-shm"):
+            part = self.path.with_name(FILE_NAME + end)
+            if part.exists():
+                part.replace(aside.with_name(aside.name + end))
+        return aside
+
+    @contextlib.contextmanager
+    def _errors_named(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _state_error(self.path, error) from error
+
+
+def _state_error(path: Path, error: Exception) -> JournalError:
+    if "full" in str(error) or getattr(error, "errno", None) == 28:
+        return JournalFull(f"{path}: the disk that holds the journal is full")
+    why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return JournalError(f"{path}: the journal cannot be used ({why})")

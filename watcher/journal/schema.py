@@ -1,0 +1,93 @@
+"""The journal's tables, and how an older journal is brought up to date."""
+
+import sqlite3
+
+from watcher.errors import JournalTooNew
+
+# Paths are BLOBs (os.fsencode), because a name on a microscope's disk need not be text. Times are seconds since 1970.
+_FIRST = """
+CREATE TABLE directory (
+    id INTEGER PRIMARY KEY,
+    root BLOB NOT NULL,
+    path BLOB NOT NULL,
+    UNIQUE (root, path)
+);
+CREATE TABLE file (
+    directory INTEGER NOT NULL REFERENCES directory (id),
+    name BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    changed_at REAL NOT NULL,
+    live INTEGER NOT NULL DEFAULT 1,
+    set_id TEXT,
+    claim TEXT,
+    PRIMARY KEY (directory, name)
+) WITHOUT ROWID;
+CREATE INDEX file_live ON file (directory) WHERE live = 1;
+CREATE INDEX file_of_set ON file (set_id) WHERE set_id IS NOT NULL;
+CREATE TABLE image_set (
+    id TEXT PRIMARY KEY,
+    root BLOB NOT NULL,
+    folder BLOB NOT NULL,
+    name TEXT NOT NULL,
+    format TEXT NOT NULL,
+    grouped_by TEXT NOT NULL,
+    state TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    collection TEXT,
+    claimed INTEGER NOT NULL DEFAULT 0,
+    whole INTEGER,
+    sound INTEGER,
+    validated_by TEXT NOT NULL DEFAULT 'unchecked',
+    completed_by TEXT NOT NULL DEFAULT '',
+    problems TEXT NOT NULL DEFAULT '[]',
+    waits_for TEXT NOT NULL DEFAULT '[]',
+    reason TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    retry_at REAL NOT NULL DEFAULT 0,
+    first_seen REAL NOT NULL,
+    last_change REAL NOT NULL,
+    completed_at REAL,
+    published_at REAL,
+    supersedes TEXT,
+    embedded TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (root, folder, name, version)
+);
+CREATE INDEX image_set_state ON image_set (state, completed_at);
+CREATE UNIQUE INDEX image_set_collection ON image_set (collection) WHERE collection IS NOT NULL;
+CREATE TABLE member (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    identity TEXT NOT NULL,
+    target TEXT NOT NULL,
+    sha256 TEXT,
+    PRIMARY KEY (set_id, path)
+) WITHOUT ROWID;
+CREATE TABLE history (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    at REAL NOT NULL,
+    state TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX history_of_set ON history (set_id, at);
+CREATE TABLE fact (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+#: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
+MIGRATIONS = (_FIRST,)
+
+
+def migrate(connection: sqlite3.Connection, path: object) -> None:
+    """Bring the tables up to this program's version, each step in one transaction. Raises JournalTooNew."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(MIGRATIONS):
+        raise JournalTooNew(f"{path}: it was written by a later version of irods-watcher (form {version})")
+    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

@@ -1,0 +1,138 @@
+"""The words of this program as types: files, members, image sets and the states of their way. No I/O here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+
+class State(StrEnum):
+    """Where an image set is on its way, and what that guarantees.
+
+    | state      | what is guaranteed                                                             |
+    | growing    | its files are known to the journal                                             |
+    | complete   | nothing more is expected; the member list is frozen (size, mtime, identity)    |
+    | valid      | the structure was checked, or is recorded as unchecked                         |
+    | delivered  | every member is in the store, sent from the frozen bytes                       |
+    | verified   | the store's own catalogue confirms size and SHA-256 of every member            |
+    | published  | metadata, manifest, and the marker `acq:state = complete`, written last        |
+    | released   | the local copy was removed under promise 4                                     |
+    | held       | needs a person: reason, since when, what to do                                 |
+    | skipped    | a person said that it is not to be delivered; its files stay                   |
+    | superseded | a later version exists                                                         |
+
+    `MOVES` is the only list of what may follow what; the journal refuses everything else.
+    """
+
+    GROWING = "growing"
+    COMPLETE = "complete"
+    VALID = "valid"
+    DELIVERED = "delivered"
+    VERIFIED = "verified"
+    PUBLISHED = "published"
+    RELEASED = "released"
+    HELD = "held"
+    SKIPPED = "skipped"
+    SUPERSEDED = "superseded"
+
+
+# Before publication every state may fall back to growing (its files changed), wait for a person, or be given up.
+_OPEN: Final = {State.GROWING, State.HELD, State.SKIPPED}
+
+MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
+    {
+        State.GROWING: frozenset({State.COMPLETE, *_OPEN}),
+        State.COMPLETE: frozenset({State.VALID, *_OPEN}),
+        State.VALID: frozenset({State.DELIVERED, *_OPEN}),
+        # Verification may find a member wanting, so that it must be sent again.
+        State.DELIVERED: frozenset({State.VERIFIED, State.VALID, *_OPEN}),
+        State.VERIFIED: frozenset({State.PUBLISHED, State.VALID, *_OPEN}),
+        State.PUBLISHED: frozenset({State.RELEASED, State.SUPERSEDED}),
+        State.RELEASED: frozenset({State.SUPERSEDED}),
+        State.HELD: frozenset({State.GROWING, State.SKIPPED}),
+        State.SKIPPED: frozenset({State.GROWING}),
+        State.SUPERSEDED: frozenset(),
+    }
+)
+
+#: The states in which the watcher itself has something to do, in the order of the way.
+UNDER_WAY: Final = (State.COMPLETE, State.VALID, State.DELIVERED, State.VERIFIED)
+
+
+class FileFacts(NamedTuple):
+    """What a stat says of one file: enough to notice any change to it.
+
+    size in bytes; mtime in nanoseconds since 1970; identity is volume and file number, "" where the system has none.
+    A tuple, because a sweep makes one for each of perhaps a million files.
+    """
+
+    size: int
+    mtime_ns: int
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an image set.
+
+    path is relative to the watched folder, with forward slashes; target is its name below the set's collection.
+    sha256 is the lower-case hex digest of the bytes that were read for delivery, None before.
+    """
+
+    path: PurePosixPath
+    facts: FileFacts
+    target: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSet:
+    """The files that together are one acquisition, and how far they have come.
+
+    Times are seconds since 1970 by this machine's clock. `root` is the watched folder, `folder` the place below it
+    that all its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
+    `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it.
+    `revision` grows with each change, so that a decision taken on an older one is refused.
+    """
+
+    id: str
+    root: Path
+    folder: PurePosixPath
+    name: str
+    format: str
+    grouped_by: str
+    state: State
+    version: int = 1
+    revision: int = 0
+    collection: str | None = None
+    claimed: bool = False
+    whole: bool | None = None
+    sound: bool | None = None
+    validated_by: str = "unchecked"
+    completed_by: str = ""
+    problems: tuple[str, ...] = ()
+    waits_for: tuple[str, ...] = ()
+    reason: str = ""
+    attempts: int = 0
+    retry_at: float = 0.0
+    first_seen: float = 0.0
+    last_change: float = 0.0
+    completed_at: float | None = None
+    published_at: float | None = None
+    supersedes: str | None = None
+    embedded: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def place(self) -> PurePosixPath:
+        """The folders below the watched one in which a person finds the set."""
+        return self.folder.parent if self.grouped_by == "directory" else self.folder
+
+
+class Avu(NamedTuple):
+    """One attribute, value and unit in the catalogue; each value is at most 2700 bytes and never empty."""
+
+    attribute: str
+    value: str
+    unit: str = ""

@@ -1,0 +1,99 @@
+"""The only platform code: what a file is to the operating system, how to read it unnoticed, how to be a quiet guest."""
+
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from watcher.model import FileFacts
+
+#: Names are told apart by case on this system's usual file systems.
+CASE_SENSITIVE = not sys.platform.startswith(("win", "darwin"))
+
+
+def facts_from(stat: os.stat_result) -> FileFacts:
+    """The facts in a stat result."""
+    return FileFacts(stat.st_size, stat.st_mtime_ns, f"{stat.st_dev:x}:{stat.st_ino:x}" if stat.st_ino else "")
+
+
+def facts_at(path: Path | str) -> FileFacts:
+    """The facts of the file at `path`, asked of the file and never of a directory listing.
+
+    On NTFS a listing's size and time are stale while a writer holds the file (cpython#85278), so DirEntry.stat() is no
+    evidence there. Raises OSError.
+    """
+    return facts_from(os.stat(path))
+
+
+def facts_of(file: IO[bytes]) -> FileFacts:
+    """The facts of an open file. Raises OSError."""
+    return facts_from(os.fstat(file.fileno()))
+
+
+def open_shared(path: Path) -> BinaryIO:
+    """Open a file for reading so that its owner can still write, rename and delete it. Raises OSError.
+
+    Python's open() on Windows does not share deletion, which would make the acquisition program's rename fail while we
+    read (Microsoft: CreateFileW, dwShareMode).
+    """
+    if sys.platform == "win32":
+        return _open_shared_windows(path)
+    return cast(BinaryIO, open(path, "rb", buffering=0))
+
+
+def host_name() -> str:
+    """The name of this computer."""
+    return socket.gethostname()
+
+
+def lower_priority() -> None:
+    """Give way to the acquisition program in CPU and disk; what the system does not allow is left as it is."""
+    import psutil  # imported here: only the long-running verbs need it
+
+    me = psutil.Process()
+    with contextlib.suppress(OSError, psutil.Error):
+        if sys.platform == "win32":
+            me.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        else:
+            me.nice(10)
+    with contextlib.suppress(OSError, psutil.Error):
+        if sys.platform == "win32":
+            me.ionice(psutil.IOPRIO_LOW)
+        elif sys.platform == "linux":
+            me.ionice(psutil.IOPRIO_CLASS_IDLE)
+
+
+def sync_directory(path: Path) -> None:
+    """Make a rename in the directory survive a power failure, where the system needs that said. Raises OSError."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def forget_cached(file: IO[bytes]) -> None:
+    """Ask the system to drop what it caches of a file, so that reading it again reads the disk."""
+    if sys.platform == "linux":
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _open_shared_windows(path: Path) -> BinaryIO:
+    if sys.platform != "win32":
+        raise AssertionError("Windows only")
+    import ctypes
+    import msvcrt
+
+    generic_read, share_all, open_existing, sequential = 0x80000000, 0x7, 3, 0x08000000
+    create = ctypes.WinDLL("kernel32", use_last_error=True).CreateFileW
+    create.restype = ctypes.c_void_p
+    number, pointer = ctypes.c_uint32, ctypes.c_void_p
+    create.argtypes = [ctypes.c_wchar_p, number, number, pointer, number, number, pointer]
+    handle = create(str(path), generic_read, share_all, None, open_existing, sequential, None)
+    if handle in (None, ctypes.c_void_p(-1).value):
+        raise ctypes.WinError(ctypes.get_last_error())
+    return cast(BinaryIO, open(msvcrt.open_osfhandle(handle, os.O_RDONLY), "rb", buffering=0))

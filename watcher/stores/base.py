@@ -1,0 +1,98 @@
+"""The Store protocol: where image sets go, and what every such place must be able to answer."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from watcher.model import Avu
+from watcher.stores.source import Source
+
+#: Called with the number of bytes that have just been sent.
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """What the store's own catalogue says of one data object.
+
+    size in bytes; sha256 as lower-case hex, None if the catalogue holds none; good only if the catalogue says so.
+    """
+
+    size: int
+    sha256: str | None
+    good: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was read from the source and handed over: the size in bytes and the SHA-256 (hex) of exactly those bytes."""
+
+    size: int
+    sha256: str
+
+
+class Session(Protocol):
+    """One worker's own way into a store; never shared between threads.
+
+    A collection is an absolute logical path, a target a path below it with forward slashes. Each method may be killed
+    at any instruction and called again with the same result. All raise a `StoreError`, `LoginRefused` or
+    `TargetMissing`, and `put` also a `SourceError`.
+    """
+
+    def claim(self, collection: str, set_id: str) -> bool:
+        """Make the collection this set's own: create it, readable by the service alone, and label it with the set's id.
+
+        False if it already belongs to something else (then nothing was changed); True if it is ours, now or before.
+        """
+        ...
+
+    def put(self, source: Source, collection: str, target: str, progress: Progress) -> Receipt:
+        """Deliver one member below a claimed collection, hashing on the same read.
+
+        An object of that name left by an earlier attempt is kept if it holds the same bytes, and replaced if not.
+        """
+        ...
+
+    def replicas(self, collection: str) -> Mapping[str, Replica]:
+        """Everything below the collection, by target, as the store's own catalogue has it now; {} if there is none."""
+        ...
+
+    def remove(self, collection: str, target: str) -> None:
+        """Remove one object of an unpublished set (a member that is no longer part of it)."""
+        ...
+
+    def avus(self, collection: str) -> frozenset[Avu]:
+        """The metadata on the collection."""
+        ...
+
+    def annotate(self, collection: str, add: Iterable[Avu], remove: Iterable[Avu] = ()) -> None:
+        """Change the metadata on the collection: all of it or nothing."""
+        ...
+
+    def open_to_readers(self, collection: str) -> None:
+        """Give the readers of this store access to the collection; called at publication, before the marker."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection; the session may be used no more."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Store(Protocol):
+    """A place for image sets. Adding one: a module with this Protocol, and a line in `stores/__init__.py`."""
+
+    def session(self) -> Session:
+        """A new session; it connects at its first use."""
+        ...
+
+    def target_name(self, path: str) -> str:
+        """The name below the collection for a member's path, legal here and different for different paths."""
+        ...
+
+    def check(self, base: str) -> None:
+        """Raise if the store cannot be reached, refuses the login, or `base`, where all sets go below, is missing."""
+        ...
