@@ -10,7 +10,8 @@
     ├── JournalError                1   the journal cannot be used
     │   ├── JournalInUse            5   another watcher has it
     │   ├── JournalFull             5   the disk or quota that holds it is full
-    │   └── JournalTooNew          78   written by a later version
+    │   ├── JournalTooNew          78   written by a later version
+    │   └── StaleSet                5   the set was changed meanwhile, by a sweep or a person
     ├── SourceError                     one file on the acquisition disk
     │   ├── SourceChanged           5   it changed while it was read
     │   ├── SourceGone              5   it is no longer there
@@ -147,6 +148,14 @@ class JournalTooNew(JournalError):
 
     exit_code = Exit.CONFIGURATION
     cure = "install that version again; a journal is never taken back to an older form"
+
+
+class StaleSet(JournalError):
+    """The set was changed meanwhile, by a sweep or a person, so that a step taken on its old form does not count."""
+
+    exit_code = Exit.TRY_LATER
+    transient = True
+    cure = "it is looked at again by itself"
 
 
 class SourceError(WatcherError):

@@ -45,7 +45,8 @@ MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
     {
         State.GROWING: frozenset({State.COMPLETE, *_OPEN}),
         State.COMPLETE: frozenset({State.VALID, *_OPEN}),
-        State.VALID: frozenset({State.DELIVERED, *_OPEN}),
+        # A rebuilt journal may find an earlier version of the set published already.
+        State.VALID: frozenset({State.DELIVERED, State.SUPERSEDED, *_OPEN}),
         # Verification may find a member wanting, so that it must be sent again.
         State.DELIVERED: frozenset({State.VERIFIED, State.VALID, *_OPEN}),
         State.VERIFIED: frozenset({State.PUBLISHED, State.VALID, *_OPEN}),
@@ -92,7 +93,7 @@ class ImageSet:
     """The files that together are one acquisition, and how far they have come.
 
     Times are seconds since 1970 by this machine's clock. `root` is the watched folder, `folder` the place below it
-    that all its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
+    that its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
     `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it.
     `revision` grows with each change, so that a decision taken on an older one is refused.
     """

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+import stat
 import sys
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -21,10 +22,24 @@ def facts_from(stat: os.stat_result) -> FileFacts:
 def facts_at(path: Path | str) -> FileFacts:
     """The facts of the file at `path`, asked of the file and never of a directory listing.
 
-    On NTFS a listing's size and time are stale while a writer holds the file (cpython#85278), so DirEntry.stat() is no
-    evidence there. Raises OSError.
+    On NTFS a listing's size and time are stale while a writer holds the file (cpython#85278). Raises OSError.
     """
     return facts_from(os.stat(path))
+
+
+def status_of(entry: "os.DirEntry[str]") -> os.stat_result:
+    """The status of a directory's entry, without following a link. Raises OSError."""
+    if sys.platform == "win32":
+        return os.stat(entry.path, follow_symlinks=False)
+    return entry.stat(follow_symlinks=False)
+
+
+def is_link(entry: "os.DirEntry[str]") -> bool:
+    """Whether a directory's entry only points elsewhere: a symbolic link, or a junction on Windows."""
+    if sys.platform == "win32":
+        attributes = entry.stat(follow_symlinks=False).st_file_attributes
+        return entry.is_symlink() or bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
+    return entry.is_symlink()
 
 
 def facts_of(file: IO[bytes]) -> FileFacts:

@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from watcher.journal.database import FILE_NAME, Database, Owner, watched_by
 from watcher.journal.files import Files
-from watcher.journal.sets import Sets, StaleSet
+from watcher.journal.sets import Sets
 
-__all__ = ["FILE_NAME", "Files", "Journal", "Owner", "Sets", "StaleSet", "watched_by"]
+__all__ = ["FILE_NAME", "Files", "Journal", "Owner", "Sets", "watched_by"]
 
 
 class Journal:
@@ -54,7 +53,7 @@ class Journal:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def _release(self) -> None:

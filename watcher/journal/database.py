@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from filelock import FileLock, Timeout
@@ -18,6 +17,8 @@ from watcher.errors import JournalError, JournalFull, JournalInUse
 from watcher.journal.schema import migrate
 
 FILE_NAME = "journal.sqlite"
+_LOCK = "journal.lock"
+_HOLDER = "holder.json"
 _BROKEN = ("malformed", "not a database", "disk image", "file is encrypted")
 
 
@@ -29,18 +30,18 @@ class Owner:
     """
 
     def __init__(self, state: Path) -> None:
-        self._lock = FileLock(state / "journal.lock", thread_local=False)
-        self._holder = state / "holder.json"
+        self._lock = FileLock(state / _LOCK, thread_local=False)
         try:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock.acquire(timeout=0)
+            # Not at once: `watched_by` may hold the lock for the moment of its question.
+            self._lock.acquire(timeout=0.5)
         except Timeout:
-            raise JournalInUse(f"{state}: another watcher works with this journal ({self._who()})") from None
+            raise JournalInUse(f"{state}: another watcher works with this journal ({_holder(state)})") from None
         except OSError as error:
             raise _state_error(state, error) from error
         me = {"pid": os.getpid(), "host": osfacts.host_name(), "since": time.time()}
         try:
-            self._holder.write_text(json.dumps(me), encoding="utf-8")
+            (state / _HOLDER).write_text(json.dumps(me), encoding="utf-8")
         except OSError as error:
             self._lock.release()
             raise _state_error(state, error) from error
@@ -49,26 +50,27 @@ class Owner:
         """Let another process have the journal."""
         self._lock.release()
 
-    def _who(self) -> str:
-        try:
-            holder = json.loads(self._holder.read_text(encoding="utf-8"))
-            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(holder["since"]))
-            return f"process {holder['pid']} on {holder['host']}, since {since}"
-        except (OSError, ValueError, KeyError, TypeError):
-            return "it has not said which"
-
 
 def watched_by(state: Path) -> str | None:
-    """Which process is the watcher of this journal now ("process 42 on MIC-PC-07, since ..."); None if there is none."""
-    if not (state / "journal.lock").exists():
+    """Which process is the watcher of this journal now, in words; None if there is none."""
+    if not (state / _LOCK).exists():
         return None
     try:
-        Owner(state).release()
-    except JournalInUse as error:
-        return error.what.rpartition("(")[2].rstrip(")")
-    except JournalError:
+        with FileLock(state / _LOCK, timeout=0):
+            return None
+    except Timeout:
+        return _holder(state)
+    except OSError:
         return None
-    return None
+
+
+def _holder(state: Path) -> str:
+    try:
+        holder = json.loads((state / _HOLDER).read_text(encoding="utf-8"))
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(holder["since"]))
+        return f"process {holder['pid']} on {holder['host']}, since {since}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "it has not said which"
 
 
 class Database:
@@ -120,7 +122,7 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
     def _commit(self) -> None:

@@ -67,6 +67,11 @@ CREATE TABLE member (
     sha256 TEXT,
     PRIMARY KEY (set_id, path)
 ) WITHOUT ROWID;
+CREATE TABLE leftover (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    target TEXT NOT NULL,
+    PRIMARY KEY (set_id, target)
+) WITHOUT ROWID;
 CREATE TABLE history (
     set_id TEXT NOT NULL REFERENCES image_set (id),
     at REAL NOT NULL,

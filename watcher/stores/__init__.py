@@ -1,0 +1,18 @@
+"""Where image sets go. One module a kind of store; this is the registry."""
+
+from watcher.profile import FolderStore as FolderSection
+from watcher.profile import Profile
+from watcher.stores.base import Store
+
+
+def open_store(profile: Profile) -> Store:
+    """The store that a profile names; nothing is connected yet. Raises ConfigurationError."""
+    section = profile.store
+    if isinstance(section, FolderSection):
+        from watcher.stores.folder import FolderStore
+
+        return FolderStore(section.path)
+    from watcher.stores.irods import IrodsStore  # python-irodsclient is loaded only for those who use it
+
+    password = section.password.reveal() if section.password else None
+    return IrodsStore(section.environment, password=password, resource=section.resource)

@@ -1,0 +1,41 @@
+"""What every test can rely on: no thread outlives its test, and where the real microscope files are."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_outlives_its_test() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    end = time.monotonic() + 2.0
+    while time.monotonic() < end:
+        left = [thread for thread in threading.enumerate() if thread not in before and thread.is_alive()]
+        if not left:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"threads outlive the test: {', '.join(thread.name for thread in left)}")
+
+
+@pytest.fixture(autouse=True)
+def _state_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test touches the journals, environment or login of whoever runs it."""
+    monkeypatch.delenv("IRODS_WATCHER_STATE", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """The folder of real microscope files; a test that needs it is skipped where it is absent, and fails in CI."""
+    if not _SAMPLES.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"{_SAMPLES}: the samples are required in CI")
+        pytest.skip(f"{_SAMPLES}: the real microscope files are not here")
+    return _SAMPLES

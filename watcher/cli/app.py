@@ -1,0 +1,106 @@
+"""What all verbs share: the app, where the journal is, and how an error reaches a person."""
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import platformdirs
+import typer
+from rich.console import Console
+
+from watcher import names
+from watcher.errors import Exit, UsageError, WatcherError
+from watcher.journal import FILE_NAME, Journal
+from watcher.profile import Profile
+
+app = typer.Typer(
+    name="irods-watcher",
+    help="Gets finished microscope image sets out of the facility and into iRODS: whole, verified, credited.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+ProfileArgument = Annotated[Path, typer.Argument(help="The instrument's profile (YAML).", show_default=False)]
+StateOption = Annotated[
+    Path | None,
+    typer.Option("--state", envvar="IRODS_WATCHER_STATE", help="The directory of the journal.", show_default=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")]
+
+
+def out() -> Console:
+    """A console for data on stdout; as wide as the terminal, and never cutting lines when it is none."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
+
+
+def say(text: str) -> None:
+    """Print one line of data."""
+    out().print(text)
+
+
+def state_of(profile: Profile, state: Path | None) -> Path:
+    """The directory of the journal of a profile's instrument."""
+    return state or _all_states() / names.legal(profile.instrument.name)
+
+
+def journal_only(state: Path | None) -> Journal:
+    """The journal to look into when no profile is given. Raises UsageError if there is none, or several."""
+    found = [state] if state else sorted(path.parent for path in _all_states().glob(f"*/{FILE_NAME}"))
+    if not found:
+        raise UsageError(
+            f"{_all_states()}: no journal is there yet", cure="start `irods-watcher run PROFILE` first, or give --state"
+        )
+    if len(found) > 1:
+        listed = "\n  ".join(str(path) for path in found)
+        raise UsageError(f"there are several journals:\n  {listed}\n", cure="say which with --state")
+    if not (found[0] / FILE_NAME).exists():
+        raise UsageError(f"{found[0]}: no journal is there", cure="check --state or IRODS_WATCHER_STATE")
+    return Journal(found[0])
+
+
+def run_app(arguments: list[str] | None = None) -> int:
+    """Run the program and return its exit code; no traceback ever reaches a person."""
+    try:
+        result = app(args=arguments, standalone_mode=False)
+        return int(result) if isinstance(result, int) else Exit.OK
+    except WatcherError as error:
+        complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        complain("interrupted")
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone; there is nobody to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as error:
+        return _unforeseen(error)
+
+
+def complain(text: str) -> None:
+    """Print a message for a person on stderr."""
+    print(f"irods-watcher: {text}", file=sys.stderr)  # noqa: T201 - the one outlet for messages
+
+
+def _unforeseen(error: Exception) -> int:
+    usage: Any = getattr(error, "format_message", None)
+    if usage is not None:  # typer's own errors: an unknown option, a missing argument
+        complain(f"{usage()}; see --help")
+        return Exit.USAGE
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    complain(
+        f"unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}: {error}; "
+        "this is a mistake of the program: please report it with the output of --verbose"
+    )
+    if {"--verbose", "-v"} & set(sys.argv):
+        traceback.print_exc()
+    return Exit.UNEXPECTED
+
+
+def _all_states() -> Path:
+    return platformdirs.user_state_path("irods-watcher", appauthor=False)

@@ -1,0 +1,159 @@
+"""What a person sees while the program works: log lines, and progress bars on a terminal. All of it on stderr."""
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from watcher.errors import WatcherError
+from watcher.model import ImageSet, Member, State
+
+#: The states in words that nobody has to look up.
+PLAIN = {
+    State.GROWING: "still being written",
+    State.COMPLETE: "finished, to be checked",
+    State.VALID: "checked, to be sent",
+    State.DELIVERED: "sent, to be verified",
+    State.VERIFIED: "verified, to be published",
+    State.PUBLISHED: "safe in the archive",
+    State.RELEASED: "safe in the archive, removed here",
+    State.HELD: "needs attention",
+    State.SKIPPED: "left out",
+    State.SUPERSEDED: "replaced by a later version",
+}
+
+
+def set_up_logs(*, verbose: bool) -> None:
+    """Send structlog and the libraries' own logs to stderr, readable on a terminal, JSON lines elsewhere."""
+    terminal = sys.stderr.isatty()
+    # The libraries' debug logs would print whole payloads (irods/connection.py), so they never get below warnings.
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
+            structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=24)
+            if terminal
+            else structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=_StderrLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+class LogListener:
+    """Writes what happens to the log, one line for what matters to a person."""
+
+    def __init__(self) -> None:
+        self._log = structlog.get_logger()
+
+    def moved(self, image_set: ImageSet) -> None:
+        say = self._log.info if image_set.state in {State.PUBLISHED, State.HELD} else self._log.debug
+        say(f"set.{image_set.state}", set=image_set.id, name=image_set.name, collection=image_set.collection)
+
+    def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
+        """Bytes are no news for a log."""
+
+    def failed(self, image_set: ImageSet, error: WatcherError) -> None:
+        say = self._log.error if image_set.state is State.HELD else self._log.warning
+        say(f"set.{'held' if image_set.state is State.HELD else 'delayed'}", set=image_set.id, problem=str(error))
+
+    def trouble(self, where: str, what: str) -> None:
+        if what:
+            self._log.error("trouble", where=where, problem=what) if where != what else self._log.warning(what)
+        else:
+            self._log.info("recovered", where=where)
+
+
+class BarListener(LogListener):
+    """Log lines, and a progress bar for each set that is being sent."""
+
+    def __init__(self, progress: Progress, totals: "Totals") -> None:
+        super().__init__()
+        self._progress = progress
+        self._totals = totals
+        self._tasks: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def moved(self, image_set: ImageSet) -> None:
+        with self._lock:
+            if image_set.state not in {State.VALID, State.DELIVERED} and image_set.id in self._tasks:
+                self._progress.remove_task(self._tasks.pop(image_set.id))
+        super().moved(image_set)
+
+    def sent(self, image_set: ImageSet, member: Member, count: int) -> None:  # noqa: ARG002 - a bar shows its set
+        with self._lock:
+            if image_set.id not in self._tasks:
+                total = self._totals(image_set)
+                self._tasks[image_set.id] = self._progress.add_task(image_set.name, total=total)
+            self._progress.advance(self._tasks[image_set.id], count)
+
+
+class Totals:
+    """The bytes of a set, asked of the journal when its bar is first shown."""
+
+    def __init__(self, members: Any) -> None:
+        self._members = members
+
+    def __call__(self, image_set: ImageSet) -> int:
+        return sum(member.facts.size for member in self._members(image_set.id))
+
+
+@contextmanager
+def listening(members: Any) -> Iterator[LogListener]:
+    """A listener for the place where the program runs: bars on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield LogListener()
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield BarListener(progress, Totals(members))
+
+
+def when(seconds: float | None) -> str:
+    """A time for people, in this computer's zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
+
+
+def amount(count: float) -> str:
+    """A number of bytes for people, in decimal units."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+class _StderrLogger:
+    """Writes to whatever stderr is at that moment, which tests and services exchange."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def msg(self, message: str) -> None:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - the log's one outlet
+
+    debug = info = warning = error = critical = msg

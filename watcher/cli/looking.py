@@ -1,0 +1,176 @@
+"""The verbs that only look: `status`, `list`, `show`, `explain`, `inspect`."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from watcher import profile as profiles
+from watcher.cli import records
+from watcher.cli.app import JsonOption, StateOption, app, journal_only, out, say
+from watcher.cli.console import PLAIN, amount, when
+from watcher.errors import Exit
+from watcher.journal import watched_by
+from watcher.model import UNDER_WAY, State
+from watcher.pipeline.explain import explain as find_reasons
+from watcher.pipeline.inspect import inspect as look_into
+
+
+@app.command()
+def status(state: StateOption = None, json: JsonOption = False) -> int:
+    """One screen: is the watcher running, is everything safe, what needs a person.
+
+    Example: irods-watcher status
+    """
+    with journal_only(state) as journal:
+        counts = journal.sets.counts()
+        watcher = watched_by(journal.state)
+        store = str(journal.noted("store") or "")
+        held = journal.sets.in_states(State.HELD)
+        if json:
+            records.emit(
+                watcher=watcher,
+                store_problem=store,
+                counts={str(one): counts.get(one, 0) for one in State},
+                heartbeat=journal.noted("heartbeat"),
+                held=[records.of_set(one, ()) for one in held],
+            )
+            return Exit.OK
+        say(_sentence(counts, store))
+        say(f"Watcher: {'running, ' + watcher if watcher else 'not running'}")
+        for one in State:
+            if counts.get(one):
+                say(f"{counts[one]:7d}  {PLAIN[one]}")
+        for image_set in held:
+            say(f"Needs attention: {image_set.name}: {image_set.reason}")
+    return Exit.OK
+
+
+@app.command(name="list")
+def list_sets(
+    only: Annotated[list[State] | None, typer.Option("--in", help="Only sets in this state.")] = None,
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The sets that the journal knows.
+
+    Example: irods-watcher list --in held
+    """
+    with journal_only(state) as journal:
+        sets = journal.sets.in_states(*(only or ()))
+        if json:
+            records.emit(sets=[records.of_set(one, journal.sets.members(one.id)) for one in sets])
+            return
+        table = Table(box=None, pad_edge=False)
+        for title in ("id", "name", "state", "since", "where, or what is missing"):
+            table.add_column(title, overflow="fold")
+        for one in sets:
+            detail = one.reason or "; ".join(one.waits_for) or one.collection or ""
+            since = when(one.published_at or one.completed_at or one.first_seen)
+            table.add_row(one.id[9:17], one.name, PLAIN[one.state], since, detail)
+        out().print(table if sets else "No sets.")
+
+
+@app.command()
+def show(
+    which: Annotated[str, typer.Argument(help="Name, identifier or collection of a set.", show_default=False)],
+    state: StateOption = None,
+    json: JsonOption = False,
+) -> None:
+    """One set: its members with their digests, and everything that happened to it.
+
+    Example: irods-watcher show 20260304_Actin_plate3
+    """
+    with journal_only(state) as journal:
+        one = journal.sets.find(which)
+        members = journal.sets.members(one.id)
+        history = journal.sets.history(one.id)
+        if json:
+            record = records.of_set(one, members)
+            record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
+            records.emit(sets=[record])
+            return
+        say(f"{one.name} (version {one.version}): {PLAIN[one.state]}")
+        for title, value in (
+            ("identifier", one.id),
+            ("here", one.root / one.folder),
+            ("there", one.collection or "-"),
+            ("format", one.format or "not known"),
+            ("checked", one.validated_by),
+            ("needs attention", one.reason),
+            ("waits for", "; ".join(one.waits_for)),
+            ("problems", "; ".join(one.problems)),
+        ):
+            if value:
+                say(f"  {title}: {value}")
+        total = sum(member.facts.size for member in members)
+        say(f"  {len(members)} files, {amount(total)}")
+        for member in members:
+            say(f"    {member.sha256 or 'not sent yet':64}  {member.target}")
+        for at, to, note in history:
+            say(f"  {when(at)}  {to}: {note}")
+
+
+@app.command()
+def explain(
+    path: Annotated[Path, typer.Argument(help="A file in the watched folder.", show_default=False)],
+    profile: Annotated[Path, typer.Option("--profile", "-p", help="The instrument's profile.", show_default=False)],
+    json: JsonOption = False,
+) -> int:
+    """Why a file is not in the store yet: its set, which rule is not met, and where it would go.
+
+    Example: irods-watcher explain D:/Data/jdoe/scan.tif --profile lsm980.yaml
+    """
+    found = find_reasons(path.absolute(), profiles.load(profile))
+    if json:
+        records.emit(sets=[found.record()])
+    else:
+        say("\n".join(found.lines()))
+    return Exit.OK
+
+
+@app.command()
+def inspect(
+    path: Annotated[Path, typer.Argument(help="A file or folder, anywhere.", show_default=False)],
+    json: JsonOption = False,
+) -> int:
+    """What something is: its sets, whether they are complete and sound, what they say of themselves. Needs no profile.
+
+    Exit code 3 if a set is incomplete or not sound. Example: irods-watcher inspect plate3/
+    """
+    found = list(look_into(path.absolute()))
+    if json:
+        records.emit(sets=[records.of_inspection(one) for one in found])
+    else:
+        for one in found:
+            say(f"{one.group.name}: {one.group.format or 'format not known'}, {len(one.group.files)} files")
+            say(f"  complete: {'yes' if one.complete else 'no, missing ' + ', '.join(one.group.missing)}")
+            sound = {True: "yes", False: "no", None: "unchecked"}[one.validation.sound]
+            say(f"  sound: {sound} ({one.validation.checked})")
+            for problem in one.validation.problems:
+                say(f"  problem: {problem}")
+            for key, value in one.validation.embedded.items():
+                say(f"  {key}: {value}")
+        if not found:
+            say(f"{path}: there are no image sets in it")
+    return Exit.PARTLY if any(not one.complete or one.validation.sound is False for one in found) else Exit.OK
+
+
+def _sentence(counts: dict[State, int], store: str) -> str:
+    """The one sentence that an operator reads."""
+    held = counts.get(State.HELD, 0)
+    open_sets = sum(counts.get(one, 0) for one in (State.GROWING, *UNDER_WAY))
+    safe = counts.get(State.PUBLISHED, 0) + counts.get(State.RELEASED, 0)
+    if store:
+        return f"The store has a problem: {store}"
+    if held:
+        return f"{held} {'set needs' if held == 1 else 'sets need'} you; {safe} safe, {open_sets} on the way."
+    if open_sets:
+        return f"{open_sets} {'set is' if open_sets == 1 else 'sets are'} on the way; {safe} safe in the archive."
+    return f"All {safe} sets are safe in the archive." if safe else "No sets yet."
+
+
+def _ago(seconds: float) -> str:
+    return f"{time.time() - seconds:.0f} s ago"

@@ -1,0 +1,64 @@
+"""The shape of `--json`: one object with `schema_version`, lists under their plural."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from watcher.model import ImageSet, Member, State
+from watcher.pipeline.inspect import Inspection
+
+SCHEMA_VERSION = 1
+_UNFINISHED = {State.GROWING, State.HELD}
+
+
+def emit(**content: Any) -> None:
+    """Print one JSON object on stdout, in ASCII so that no name on a disk can break it."""
+    json.dump({"schema_version": SCHEMA_VERSION, **content}, sys.stdout, indent=1, ensure_ascii=True)
+    sys.stdout.write("\n")
+
+
+def of_set(image_set: ImageSet, members: Sequence[Member], metadata: dict[str, str] | None = None) -> dict[str, Any]:
+    """A set of the journal."""
+    whole = image_set.whole if image_set.whole is not None else False if image_set.state in _UNFINISHED else None
+    return {
+        "id": image_set.id,
+        "name": image_set.name,
+        "root": str(image_set.root / image_set.folder),
+        "format": image_set.format,
+        "state": str(image_set.state),
+        "version": image_set.version,
+        "complete": whole,
+        "sound": image_set.sound,
+        "problems": list(image_set.problems),
+        "members": [{"path": m.target, "bytes": m.facts.size, "sha256": m.sha256} for m in members],
+        "metadata": metadata if metadata is not None else dict(image_set.embedded),
+        "collection": image_set.collection,
+        "waits_for": list(image_set.waits_for),
+        "reason": image_set.reason,
+        "published_at": image_set.published_at,
+    }
+
+
+def of_inspection(found: Inspection) -> dict[str, Any]:
+    """A set that was only looked at: it has no identifier and no place to go."""
+    folder = found.group.folder
+    return {
+        "id": None,
+        "name": found.group.name,
+        "root": str(found.root / folder),
+        "format": found.group.format,
+        "state": None,
+        "complete": found.complete,
+        "sound": found.validation.sound,
+        "problems": list(found.validation.problems),
+        "members": [
+            {"path": str(file.path.relative_to(folder)), "bytes": file.facts.size, "sha256": None}
+            for file in found.group.files
+        ],
+        "metadata": found.validation.embedded,
+        "collection": None,
+        "waits_for": [f"the missing file {name}" for name in found.group.missing],
+        "grouped_by": found.group.grouped_by,
+        "validated_by": found.validation.checked,
+    }

@@ -1,0 +1,156 @@
+"""The verbs that do the work: `run` watches until it is stopped, `once` takes what is finished now."""
+
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import structlog
+import typer
+
+from watcher import osfacts
+from watcher import profile as profiles
+from watcher.cli import records
+from watcher.cli.app import JsonOption, ProfileArgument, StateOption, VerboseOption, app, say, state_of
+from watcher.cli.console import PLAIN, LogListener, listening, set_up_logs
+from watcher.daemon import Daemon, Round
+from watcher.errors import Exit
+from watcher.journal import Journal
+from watcher.model import ImageSet, State
+from watcher.profile import Profile
+
+
+@app.command()
+def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOption = False) -> int:
+    """Watch the instrument's folders and deliver every finished set, until stopped by Ctrl-C or SIGTERM.
+
+    Example: irods-watcher run lsm980.yaml
+    """
+    set_up_logs(verbose=verbose)
+    loaded = profiles.load(profile)
+    osfacts.lower_priority()
+    with _journal(loaded, state) as journal, listening(journal.sets.members) as listener:
+        daemon = Daemon(loaded, journal, listener)
+        with stopped_by_signals(daemon) as signals:
+            log = structlog.get_logger()
+            log.info("watching", instrument=loaded.instrument.name, folders=[str(w.path) for w in loaded.watch])
+            daemon.run()
+            log.info("stopped")
+    return Exit.INTERRUPTED if signal.SIGINT in signals else Exit.OK
+
+
+@app.command()
+def once(
+    profile: ProfileArgument,
+    state: StateOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> int:
+    """Deliver every set that is finished now, then end.
+
+    Exit code 0: everything in the watched folders is safe. 5: not yet everything, run it again later. 3: a set needs a
+    person. Example: irods-watcher once lsm980.yaml --dry-run
+    """
+    set_up_logs(verbose=verbose)
+    loaded = profiles.load(profile)
+    if dry_run:
+        return _dry_run(loaded, json=json)
+    with _journal(loaded, state) as journal, listening(journal.sets.members) as listener:
+        before = {one.id for one in journal.sets.in_states(State.PUBLISHED)}
+        daemon = Daemon(loaded, journal, listener, trust_times=True)
+        with stopped_by_signals(daemon) as signals:
+            result = daemon.once()
+        published = [one for one in journal.sets.in_states(State.PUBLISHED) if one.id not in before]
+        if json:
+            shown = [records.of_set(one, journal.sets.members(one.id)) for one in [*published, *result.unsafe]]
+            records.emit(sets=shown, problems=_troubles(result))
+        else:
+            _report(published, result)
+    return Exit.INTERRUPTED if signals else _exit_code(result)
+
+
+def _dry_run(profile: Profile, *, json: bool) -> int:
+    """Everything up to the decision, in a journal that is thrown away."""
+    with tempfile.TemporaryDirectory(prefix="irods-watcher-") as folder, Journal(Path(folder)) as journal:
+        daemon = Daemon(profile, journal, LogListener(), trust_times=True)
+        troubles = daemon.observe()
+        for trouble in troubles:
+            structlog.get_logger().error(str(trouble))
+        shown = []
+        for image_set in journal.sets.in_states():
+            members = journal.sets.members(image_set.id)
+            finished = image_set.state is State.COMPLETE
+            target = next(daemon.destinations[image_set.root].candidates(image_set, members)) if finished else None
+            shown.append({**records.of_set(image_set, members), "collection": target})
+            if not json:
+                why = f"would go to {target}" if finished else f"not yet: {'; '.join(image_set.waits_for)}"
+                say(f"{image_set.name}: {why}")
+        if json:
+            records.emit(sets=shown)
+        elif not shown:
+            say("There is nothing to deliver.")
+    return Exit.CONFIGURATION if troubles else Exit.OK
+
+
+def _report(published: list[ImageSet], result: Round) -> None:
+    for one in published:
+        say(f"{one.name}: safe in {one.collection}")
+    for one in result.unsafe:
+        reason = one.reason or "; ".join(one.waits_for)
+        say(f"{one.name}: {PLAIN[one.state]}" + (f": {reason}" if reason else ""))
+    for trouble in _troubles(result):
+        print(f"irods-watcher: {trouble}", file=sys.stderr)  # noqa: T201
+    if not (published or result.unsafe or _troubles(result)):
+        say("There is nothing new to deliver.")
+
+
+def _troubles(result: Round) -> list[str]:
+    found = [*result.folder_trouble, *([result.store_trouble] if result.store_trouble else [])]
+    return [str(trouble) for trouble in found]
+
+
+def _exit_code(result: Round) -> Exit:
+    if result.folder_trouble:
+        return result.folder_trouble[0].exit_code
+    if result.store_trouble:
+        return result.store_trouble.exit_code
+    if any(one.state is State.HELD for one in result.unsafe):
+        return Exit.PARTLY
+    return Exit.TRY_LATER if result.unsafe else Exit.OK
+
+
+@contextmanager
+def _journal(profile: Profile, state: Path | None) -> Iterator[Journal]:
+    with Journal(state_of(profile, state), owned=True) as journal:
+        if journal.set_aside:
+            structlog.get_logger().warning(
+                "the journal was broken; it was set aside and is rebuilt from the disk and the store",
+                kept_as=str(journal.set_aside),
+            )
+        yield journal
+
+
+@contextmanager
+def stopped_by_signals(daemon: Daemon) -> Iterator[set[int]]:
+    """Let Ctrl-C and SIGTERM end the daemon cleanly; which of them came."""
+    came: set[int] = set()
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a signal handler
+        came.add(number)
+        daemon.stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,164 @@
+"""The files that were seen on the disk: what they are, since when, and to which set they belong."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from watcher.journal.database import Database
+from watcher.model import FileFacts
+
+_COLUMNS = """directory.path, name, size, mtime_ns, identity, changed_at, set_id, claim
+    FROM file JOIN directory ON directory.id = file.directory"""
+
+
+class SeenFile(NamedTuple):
+    """One file as it was last seen.
+
+    folder is relative to the watched folder ("" for itself). changed_at is since when it has been the same. claim is
+    what its format said of it, as JSON; None if it was not asked since the last change.
+    """
+
+    folder: str
+    name: str
+    facts: FileFacts
+    changed_at: float
+    set_id: str | None
+    claim: str | None
+
+    @property
+    def path(self) -> PurePosixPath:
+        """The path relative to the watched folder."""
+        return PurePosixPath(self.folder, self.name)
+
+
+class Files:
+    """The table of files. A file is live while the watcher still has something to do with its set."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def known(self, root: Path, folder: str) -> dict[str, FileFacts]:
+        """What was seen in one folder: facts by name."""
+        rows = self._database.rows(
+            """SELECT name, size, mtime_ns, identity FROM file WHERE directory =
+               (SELECT id FROM directory WHERE root = ? AND path = ?)""",
+            (_blob(root), _blob(folder)),
+        )
+        return {os.fsdecode(name): FileFacts(size, mtime, identity) for name, size, mtime, identity in rows}
+
+    def live(self, root: Path) -> Iterator[tuple[str, str, FileFacts]]:
+        """All live files below a root as (folder, name, facts)."""
+        for path, name, size, mtime, identity in self._database.rows(
+            """SELECT directory.path, name, size, mtime_ns, identity
+               FROM file INDEXED BY file_live JOIN directory ON directory.id = file.directory
+               WHERE live = 1 AND root = ?""",
+            (_blob(root),),
+        ):
+            yield os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity)
+
+    def record(
+        self, root: Path, folder: str, changed: Mapping[str, FileFacts], gone: Iterable[str], now: float
+    ) -> None:
+        """Write down what a look into one folder found new or different, and what is no longer there.
+
+        A file without a time of its own has been at rest since `now`.
+        """
+        self.record_since(root, folder, {name: (facts, now) for name, facts in changed.items()}, gone)
+
+    def record_since(
+        self, root: Path, folder: str, changed: Mapping[str, tuple[FileFacts, float]], gone: Iterable[str]
+    ) -> None:
+        """The same with the time since which each file has been at rest."""
+        with self._database.transaction() as sql:
+            directory = self._directory(root, folder)
+            sql.executemany(
+                """INSERT INTO file (directory, name, size, mtime_ns, identity, changed_at) VALUES (?, ?, ?, ?, ?, ?)
+                   ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, live = 1, claim = NULL,
+                   identity = excluded.identity, changed_at = excluded.changed_at""",
+                ((directory, _blob(name), *facts, since) for name, (facts, since) in changed.items()),
+            )
+            sql.executemany(
+                "DELETE FROM file WHERE directory = ? AND name = ?", ((directory, _blob(name)) for name in gone)
+            )
+
+    def forget_folder(self, root: Path, folder: str) -> None:
+        """A folder is gone with everything below it."""
+        with self._database.transaction() as sql:
+            where, values = _below(root, folder)
+            sql.execute(f"DELETE FROM file WHERE directory IN (SELECT id FROM directory WHERE {where})", values)
+            sql.execute(f"DELETE FROM directory WHERE {where}", values)
+
+    def subfolders(self, root: Path, folder: str) -> set[str]:
+        """The known folders directly or indirectly below one, itself not included."""
+        where, values = _below(root, folder)
+        rows = self._database.rows(f"SELECT path FROM directory WHERE {where}", values)
+        return {os.fsdecode(row[0]) for row in rows} - {folder}
+
+    def in_folder(self, root: Path, folder: str) -> list[SeenFile]:
+        """The files directly in one folder."""
+        return self._seen("root = ? AND path = ?", (_blob(root), _blob(folder)))
+
+    def below(self, root: Path, folder: str) -> list[SeenFile]:
+        """The files in one folder and everything below it."""
+        return self._seen(*_below(root, folder))
+
+    def of_set(self, set_id: str) -> list[SeenFile]:
+        """The files that belong to a set now."""
+        return self._seen("file.set_id = ?", (set_id,))
+
+    def remember_claims(self, root: Path, folder: str, claims: Mapping[str, str]) -> None:
+        """Keep what the formats said of files, so that they are not opened again until they change."""
+        with self._database.transaction() as sql:
+            directory = self._directory(root, folder)
+            sql.executemany(
+                "UPDATE file SET claim = ? WHERE directory = ? AND name = ?",
+                ((claim, directory, _blob(name)) for name, claim in claims.items()),
+            )
+
+    def assign(self, root: Path, files: Iterable[SeenFile], set_id: str) -> None:
+        """Let these files belong to a set."""
+        with self._database.transaction() as sql:
+            ids: dict[str, int] = {}
+            for file in files:
+                if file.folder not in ids:
+                    ids[file.folder] = self._directory(root, file.folder)
+                sql.execute(
+                    "UPDATE file SET set_id = ? WHERE directory = ? AND name = ?",
+                    (set_id, ids[file.folder], _blob(file.name)),
+                )
+
+    def rest(self, set_id: str) -> None:
+        """Nothing is left to do for the files of this set: sweeps need not look at each of them any more."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE file SET live = 0 WHERE set_id = ?", (set_id,))
+
+    def count(self, root: Path) -> int:
+        """How many files are known below a root."""
+        query = "SELECT count(*) FROM file JOIN directory ON directory.id = file.directory WHERE root = ?"
+        return int(self._database.rows(query, (_blob(root),))[0][0])
+
+    def _directory(self, root: Path, folder: str) -> int:
+        values = (_blob(root), _blob(folder))
+        with self._database.transaction() as sql:
+            sql.execute("INSERT OR IGNORE INTO directory (root, path) VALUES (?, ?)", values)
+            return int(sql.execute("SELECT id FROM directory WHERE root = ? AND path = ?", values).fetchone()[0])
+
+    def _seen(self, where: str, values: tuple[object, ...]) -> list[SeenFile]:
+        rows = self._database.rows(f"SELECT {_COLUMNS} WHERE {where} ORDER BY directory.path, file.name", values)
+        return [
+            SeenFile(os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity), changed, set_id, claim)
+            for path, name, size, mtime, identity, changed, set_id, claim in rows
+        ]
+
+
+def _blob(path: Path | str) -> bytes:
+    return os.fsencode(path)
+
+
+def _below(root: Path, folder: str) -> tuple[str, tuple[object, ...]]:
+    """A condition for a folder and all below it: '0' is the character after '/'."""
+    if not folder:
+        return "root = ?", (_blob(root),)
+    path = _blob(folder)
+    return "root = ? AND (path = ? OR (path > ? AND path < ?))", (_blob(root), path, path + b"/", path + b"0")

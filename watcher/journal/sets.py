@@ -1,0 +1,212 @@
+"""The image sets: where each is on its way, its frozen members, and what happened to it."""
+
+import json
+import os
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from watcher import osfacts
+from watcher.errors import SetNotFound, StaleSet, WatcherError
+from watcher.journal.database import Database
+from watcher.model import MOVES, FileFacts, ImageSet, Member, State
+
+_JSON = {"problems", "waits_for", "embedded"}
+_NAMES = tuple(field.name for field in fields(ImageSet))
+#: Names every set for good: the same files on the same computer give the same identifier, even if the journal is lost.
+_NAMESPACE = uuid.UUID("6f1d1c5e-33e2-4f0c-9d53-0f6a3c9be5b4")
+
+
+class Sets:
+    """The table of image sets. `advance` is the only way from one state to another."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(
+        self, root: Path, folder: PurePosixPath, name: str, *, grouped_by: str, format: str, now: float
+    ) -> ImageSet:
+        """A new growing set; the next version if there was one of that name in that folder before."""
+        place = (os.fsencode(root), os.fsencode(folder), name)
+        with self._database.transaction() as sql:
+            found = sql.execute(
+                "SELECT id, version FROM image_set WHERE root = ? AND folder = ? AND name = ? ORDER BY version DESC",
+                place,
+            ).fetchone()
+            before, version = (found["id"], found["version"] + 1) if found else (None, 1)
+            key = f"{osfacts.host_name()}\0{os.fsencode(root)!r}\0{os.fsencode(folder)!r}\0{name}\0{version}"
+            identifier = f"urn:uuid:{uuid.uuid5(_NAMESPACE, key)}"
+            image_set = ImageSet(
+                identifier, root, folder, name, format, grouped_by, State.GROWING,
+                version=version, first_seen=now, last_change=now, supersedes=before,
+            )  # fmt: skip
+            values = [_to_column(name, getattr(image_set, name)) for name in _NAMES]
+            sql.execute(f"INSERT INTO image_set ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(values))})", values)
+            self._log(sql, image_set.id, now, State.GROWING, "first seen")
+        return image_set
+
+    def get(self, set_id: str) -> ImageSet:
+        """The set with this identifier. Raises SetNotFound."""
+        rows = self._database.rows("SELECT * FROM image_set WHERE id = ?", (set_id,))
+        if not rows:
+            raise SetNotFound(f"{set_id}: there is no such set in the journal")
+        return _from_row(rows[0])
+
+    def find(self, text: str) -> ImageSet:
+        """The set that a person means: identifier or its beginning, name, or collection; the newest version of a name.
+
+        Raises SetNotFound, also if several sets fit.
+        """
+        identifier = text if text.startswith("urn:uuid:") else f"urn:uuid:{text}"
+        query = """SELECT * FROM image_set WHERE id = ?1 OR name = ?2 OR collection = ?2 OR (length(?2) >= 4 AND
+                   substr(id, 1, length(?1)) = ?1) ORDER BY version DESC"""
+        found = [_from_row(row) for row in self._database.rows(query, (identifier, text))]
+        places = {(found_set.root, found_set.folder, found_set.name) for found_set in found}
+        if len(places) > 1:
+            which = ", ".join(sorted(f"{found_set.id[9:17]} ({found_set.folder})" for found_set in found)[:5])
+            raise SetNotFound(f"{text}: several sets fit: {which}", cure="give the identifier")
+        if not found:
+            raise SetNotFound(f"{text}: there is no such set in the journal")
+        return found[0]
+
+    def in_states(self, *states: State, limit: int = -1) -> list[ImageSet]:
+        """The sets in these states (all if none is given), those that were complete first come first."""
+        marks = ", ".join("?" * len(states))
+        where = f"WHERE state IN ({marks})" if states else ""
+        query = f"SELECT * FROM image_set {where} ORDER BY coalesce(completed_at, first_seen), id LIMIT ?"
+        return [_from_row(row) for row in self._database.rows(query, (*states, limit))]
+
+    def without_files(self, root: Path) -> list[ImageSet]:
+        """The unfinished sets below a root of which no file is left on the disk."""
+        query = """SELECT * FROM image_set WHERE state IN ('growing', 'complete', 'valid', 'delivered', 'verified')
+                   AND root = ? AND NOT EXISTS (SELECT 1 FROM file WHERE set_id = image_set.id)"""
+        return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root),))]
+
+    def counts(self) -> dict[State, int]:
+        """How many sets are in each state."""
+        rows = self._database.rows("SELECT state, count(*) FROM image_set GROUP BY state")
+        return {State(state): number for state, number in rows}
+
+    def advance(self, image_set: ImageSet, to: State, now: float, note: str = "", **changes: Any) -> ImageSet:
+        """Move a set on, with other changes, if it is still as `image_set` says. Raises StaleSet.
+
+        A move that `MOVES` does not allow is a mistake of the program and raises a plain WatcherError.
+        """
+        if to not in MOVES[image_set.state]:
+            raise WatcherError(f"{image_set.name}: a set cannot go from {image_set.state} to {to}")
+        with self._database.transaction() as sql:
+            moved = self.change(image_set, state=to, **changes)
+            self._log(sql, image_set.id, now, to, note)
+        return moved
+
+    def change(self, image_set: ImageSet, **changes: Any) -> ImageSet:
+        """Write changes to a set if it is still as `image_set` says. Raises StaleSet."""
+        changed = replace(image_set, revision=image_set.revision + 1, **changes)
+        columns = (*changes, "revision")
+        values = [_to_column(name, getattr(changed, name)) for name in columns]
+        with self._database.transaction() as sql:
+            done = sql.execute(
+                f"UPDATE image_set SET {', '.join(f'{name} = ?' for name in columns)} WHERE id = ? AND revision = ?",
+                (*values, image_set.id, image_set.revision),
+            )
+            if not done.rowcount:
+                raise StaleSet(f"{image_set.name}: it was changed meanwhile")
+        return changed
+
+    def take_collection(self, image_set: ImageSet, collection: str) -> ImageSet | None:
+        """Let the set go to this collection; None if another set goes there, above or below it. Raises StaleSet."""
+        with self._database.transaction() as sql:
+            taken = sql.execute(
+                """SELECT 1 FROM image_set WHERE id <> ?1 AND (collection = ?2
+                   OR substr(collection, 1, length(?2) + 1) = ?2 || '/'
+                   OR substr(?2, 1, length(collection) + 1) = collection || '/')""",
+                (image_set.id, collection),
+            ).fetchone()
+            return None if taken else self.change(image_set, collection=collection)
+
+    def forget(self, image_set: ImageSet) -> None:
+        """Drop a growing set of which nothing is left, or that turned out to be no new version."""
+        with self._database.transaction() as sql:
+            sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
+            sql.execute("DELETE FROM leftover WHERE set_id = ?", (image_set.id,))
+            sql.execute("DELETE FROM history WHERE set_id = ?", (image_set.id,))
+            sql.execute("UPDATE file SET set_id = NULL, live = 1 WHERE set_id = ?", (image_set.id,))
+            sql.execute("DELETE FROM image_set WHERE id = ?", (image_set.id,))
+
+    def freeze(self, image_set: ImageSet, members: Sequence[Member]) -> None:
+        """Write down the members as they are now; a digest is kept where the file is still the same.
+
+        What may have been sent already and is no longer a member becomes a leftover.
+        """
+        with self._database.transaction() as sql:
+            known = {member.path: member for member in self.members(image_set.id)}
+            sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
+            if image_set.claimed:
+                lost = {member.target for member in known.values()} - {member.target for member in members}
+                sql.executemany("INSERT OR IGNORE INTO leftover VALUES (?, ?)", ((image_set.id, t) for t in lost))
+            for member in members:
+                before = known.get(member.path)
+                digest = before.sha256 if before and before.facts == member.facts else None
+                values = (image_set.id, os.fsencode(member.path), *member.facts, member.target, member.sha256 or digest)
+                sql.execute("INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def members(self, set_id: str) -> list[Member]:
+        """The frozen members in the order of their paths."""
+        query = "SELECT * FROM member WHERE set_id = ? ORDER BY path"
+        return [
+            Member(
+                PurePosixPath(os.fsdecode(row["path"])),
+                FileFacts(row["size"], row["mtime_ns"], row["identity"]),
+                row["target"],
+                row["sha256"],
+            )
+            for row in self._database.rows(query, (set_id,))
+        ]
+
+    def sent(self, image_set: ImageSet, member: Member, sha256: str | None) -> None:
+        """A member has been sent, and this is the digest of what was read; None: it must be sent again."""
+        with self._database.transaction() as sql:
+            sql.execute(
+                "UPDATE member SET sha256 = ? WHERE set_id = ? AND path = ? AND size = ? AND mtime_ns = ?",
+                (sha256, image_set.id, os.fsencode(member.path), member.facts.size, member.facts.mtime_ns),
+            )
+
+    def leftovers(self, set_id: str) -> list[str]:
+        """The targets in the store that are not part of the set any more."""
+        wanted = {member.target for member in self.members(set_id)}
+        rows = self._database.rows("SELECT target FROM leftover WHERE set_id = ?", (set_id,))
+        return [row[0] for row in rows if row[0] not in wanted]
+
+    def history(self, set_id: str) -> list[tuple[float, State, str]]:
+        """What happened to a set: time, state, note."""
+        query = "SELECT at, state, note FROM history WHERE set_id = ? ORDER BY at, rowid"
+        return [(at, State(state), note) for at, state, note in self._database.rows(query, (set_id,))]
+
+    @staticmethod
+    def _log(sql: sqlite3.Connection, set_id: str, now: float, state: State, note: str) -> None:
+        sql.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (set_id, now, state, note))
+
+
+def _to_column(name: str, value: Any) -> Any:
+    if name in _JSON:
+        return json.dumps(dict(value) if name == "embedded" else list(value), ensure_ascii=True)
+    if name in {"root", "folder"}:
+        return os.fsencode(value)
+    return value
+
+
+def _from_row(row: sqlite3.Row) -> ImageSet:
+    values = {name: row[name] for name in _NAMES}
+    values["root"] = Path(os.fsdecode(values["root"]))
+    values["folder"] = PurePosixPath(os.fsdecode(values["folder"]))
+    values["state"] = State(values["state"])
+    for name in ("problems", "waits_for"):
+        values[name] = tuple(json.loads(values[name]))
+    values["embedded"] = json.loads(values["embedded"])
+    for name in ("whole", "sound"):
+        values[name] = None if values[name] is None else bool(values[name])
+    values["claimed"] = bool(values["claimed"])
+    return ImageSet(**values)

@@ -1,0 +1,250 @@
+"""What is on the disk: a sweep finds everything, and native events only say where to look sooner."""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wcmatch import glob
+
+from watcher import osfacts
+from watcher.clock import Clock
+from watcher.errors import WatchFolderError
+from watcher.journal import Journal
+from watcher.model import FileFacts
+from watcher.profile import Watch
+
+#: Names that acquisition programs, browsers, copy programs and operating systems use for what is not finished or no
+#: data (reference/image-formats.md, section 1).
+IGNORED = (
+    "*.tmp", "*.temp", "*.part", "*.partial", "*.crdownload", "*.filepart", "*.lock", "*.lck", "*.swp", "~$*", "*~",
+    "*downloading", ".*", "Thumbs.db", "desktop.ini",
+)  # fmt: skip
+#: A directory that was changed this many seconds before it was listed may change again without its time telling: FAT
+#: counts in steps of two seconds.
+_COARSE = 2.5
+_FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.IGNORECASE
+# Directories of zarr and others begin with a dot; temporary directories are told by the other patterns.
+_IGNORED_FOLDERS = tuple(pattern for pattern in IGNORED if pattern not in (".*", "*.lock"))
+
+
+@dataclass(slots=True)
+class Seen:
+    """What one sweep found: how much it looked at, where something changed, and what it could not read."""
+
+    folders: int = 0
+    listed: int = 0
+    files: int = 0
+    changed: set[str] = field(default_factory=set)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    mtime_ns: int
+    listed_at: float
+    folders: tuple[str, ...]
+
+
+class Sweep:
+    """Walks one watched folder and tells the journal what is new, different or gone.
+
+    A directory whose own time did not change is not listed again; in it only the live files are looked at. `deep` lists
+    all the same, for systems and programs that change files without a trace. What is kept here between sweeps only
+    saves work: without it the next sweep is a deep one.
+
+    With `trust_times` a file that is new to the journal is taken to be at rest since its own latest time stamp and not
+    since now. Raises WatchFolderError if the folder is not there, or looks emptied (a share that went away).
+    """
+
+    def __init__(self, watch: Watch, journal: Journal, clock: Clock, *, trust_times: bool = False) -> None:
+        self.watch = watch
+        self._files = journal.files
+        self._clock = clock
+        self._trust_times = trust_times
+        self._listings: dict[str, _Listing] = {}
+        self._wanted = _Filter(watch)
+
+    def run(self, *, deep: bool = False) -> Seen:
+        """Look at everything below the watched folder."""
+        seen = Seen()
+        live = self._live_by_folder()
+        self._check_root(bool(live))
+        stack = [""]
+        while stack:
+            folder = stack.pop()
+            stack.extend(self._visit(folder, seen, live.get(folder, {}), deep=deep))
+        return seen
+
+    def look_at(self, folders: Iterable[str]) -> Seen:
+        """Look only at these folders, and at what is new below them."""
+        seen = Seen()
+        self._check_root(known=False)
+        stack = list(folders)
+        while stack:
+            folder = stack.pop()
+            before = self._listings.get(folder)
+            known = set(before.folders) if before else set()
+            below = self._visit(folder, seen, {}, deep=True)
+            stack.extend(path for path in below if path not in known or path not in self._listings)
+        return seen
+
+    def _live_by_folder(self) -> dict[str, dict[str, FileFacts]]:
+        live: dict[str, dict[str, FileFacts]] = {}
+        for folder, name, facts in self._files.live(self.watch.path):
+            live.setdefault(folder, {})[name] = facts
+        return live
+
+    def _check_root(self, known: bool) -> None:
+        root = self.watch.path
+        try:
+            with os.scandir(root) as entries:
+                empty = next(entries, None) is None
+        except OSError as error:
+            raise WatchFolderError(f"{root}: the watched folder cannot be read ({error.strerror or error})") from error
+        if empty and (known or self._files.count(root)):
+            raise WatchFolderError(
+                f"{root}: the watched folder is empty although files were seen in it",
+                cure="if its disk or share went away, bring it back; nothing is forgotten meanwhile",
+            )
+
+    def _visit(self, folder: str, seen: Seen, live: dict[str, FileFacts], *, deep: bool) -> tuple[str, ...]:
+        """Look at one directory, and return the paths of the directories in it."""
+        path = self.watch.path / folder
+        seen.folders += 1
+        try:
+            mtime_ns = os.stat(path).st_mtime_ns
+            before = self._listings.get(folder)
+            if before and not deep and before.mtime_ns == mtime_ns and mtime_ns / 1e9 < before.listed_at - _COARSE:
+                self._look_at_live(folder, live, seen)
+                return before.folders
+            now = time.time()  # the file system's clock is compared with, not the watcher's own
+            listing = self._list(folder, path, seen)
+            self._listings[folder] = _Listing(mtime_ns, now, listing)
+        except FileNotFoundError:
+            if folder:
+                self._forget(folder, seen)
+            return ()
+        except OSError as error:
+            # Not read as "all files deleted": what is known stays known until the folder can be read again.
+            seen.problems.append(f"{path}: the folder cannot be read ({error.strerror or error})")
+            return ()
+        return listing
+
+    def _list(self, folder: str, path: Path, seen: Seen) -> tuple[str, ...]:
+        seen.listed += 1
+        folders: list[str] = []
+        now_there: dict[str, tuple[FileFacts, float]] = {}
+        for entry in _entries(path):
+            relative = f"{folder}/{entry.name}" if folder else entry.name
+            try:
+                if osfacts.is_link(entry):
+                    # Never followed: it may lead out of the watched folder, and what it shows inside is seen anyway.
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if self._wanted.folder(relative, entry.name):
+                        folders.append(relative)
+                elif self._wanted.file(relative, entry.name):
+                    status = osfacts.status_of(entry)
+                    if stat.S_ISREG(status.st_mode):
+                        now_there[entry.name] = osfacts.facts_from(status), max(status.st_mtime, status.st_ctime)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                seen.problems.append(f"{path / entry.name}: it cannot be looked at ({error.strerror or error})")
+        seen.files += len(now_there)
+        self._compare(folder, now_there, seen)
+        self._forget_lost_folders(folder, folders, seen)
+        return tuple(folders)
+
+    def _compare(self, folder: str, now_there: dict[str, tuple[FileFacts, float]], seen: Seen) -> None:
+        known = self._files.known(self.watch.path, folder)
+        now = self._clock.now()
+        changed = {
+            name: (facts, self._since(name in known, touched, now))
+            for name, (facts, touched) in now_there.items()
+            if known.get(name) != facts
+        }
+        gone = known.keys() - now_there.keys()
+        if changed or gone:
+            self._files.record_since(self.watch.path, folder, changed, gone)
+            seen.changed.add(folder)
+
+    def _since(self, was_known: bool, touched: float, now: float) -> float:
+        return min(touched, now) if self._trust_times and not was_known else now
+
+    def _look_at_live(self, folder: str, live: dict[str, FileFacts], seen: Seen) -> None:
+        """The listing is the same, but files may have grown: only those that somebody still waits for are asked."""
+        changed: dict[str, FileFacts] = {}
+        base = os.path.join(self.watch.path, folder)
+        for name, before in live.items():
+            seen.files += 1
+            try:
+                facts = osfacts.facts_at(os.path.join(base, name))
+            except OSError:
+                continue  # gone or unreadable just now: the directory's time tells at the next sweep
+            if facts != before:
+                changed[name] = facts
+        if changed:
+            self._files.record(self.watch.path, folder, changed, (), self._clock.now())
+            seen.changed.add(folder)
+
+    def _forget_lost_folders(self, folder: str, folders: list[str], seen: Seen) -> None:
+        before = self._listings.get(folder)
+        if before is None:
+            depth = folder.count("/") + 1 if folder else 0
+            below = self._files.subfolders(self.watch.path, folder)
+            known = {"/".join(path.split("/")[: depth + 1]) for path in below}
+        else:
+            known = set(before.folders)
+        for lost in known - set(folders):
+            self._forget(lost, seen)
+
+    def _forget(self, folder: str, seen: Seen) -> None:
+        for path in self._files.subfolders(self.watch.path, folder) | {folder}:
+            self._listings.pop(path, None)
+            seen.changed.add(path)
+        self._files.forget_folder(self.watch.path, folder)
+
+
+class _Filter:
+    """Which files and folders the profile wants to be watched."""
+
+    def __init__(self, watch: Watch) -> None:
+        everything = tuple(watch.include) == ("**",)
+        self._included = None if everything else glob.compile(watch.include, flags=_FLAGS)
+        self._excluded = glob.compile(watch.exclude, flags=_FLAGS) if watch.exclude else None
+        self._temporary = _suffix_test(IGNORED)
+        self._temporary_folder = _suffix_test(_IGNORED_FOLDERS)
+
+    def file(self, path: str, name: str) -> bool:
+        """Whether a file is data that is wanted."""
+        if self._temporary(name) or (self._included and not self._included.match(path)):
+            return False
+        return not (self._excluded and self._excluded.match(path))
+
+    def folder(self, path: str, name: str) -> bool:
+        """Whether a folder is to be looked into."""
+        if self._temporary_folder(name):
+            return False
+        return not (self._excluded and self._excluded.match(path + "/"))
+
+
+def _suffix_test(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """A test for the shapes that IGNORED has (*end, start*, whole names), faster than globs on a million files."""
+    ends = tuple(pattern[1:].lower() for pattern in patterns if pattern.startswith("*"))
+    starts = tuple(pattern[:-1].lower() for pattern in patterns if pattern.endswith("*"))
+    names = {pattern.lower() for pattern in patterns if "*" not in pattern}
+
+    def test(name: str) -> bool:
+        lower = name.lower()
+        return lower.endswith(ends) or (bool(starts) and lower.startswith(starts)) or lower in names
+
+    return test
+
+
+def _entries(path: Path) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(path) as entries:
+        yield from entries

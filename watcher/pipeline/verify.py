@@ -1,0 +1,41 @@
+"""Asking the store's own catalogue whether every member is there as it was read from the disk."""
+
+from watcher.errors import FixityError
+from watcher.journal import Journal
+from watcher.model import ImageSet, Member, State
+from watcher.stores.base import Replica, Session
+
+
+def verify(image_set: ImageSet, journal: Journal, session: Session, now: float) -> ImageSet:
+    """Move a delivered set to verified; members that are wanting are marked to be sent again, and FixityError raised.
+
+    Leftovers of members that the set no longer has are removed first; what others put there is left alone.
+    """
+    collection = image_set.collection or ""
+    for target in journal.sets.leftovers(image_set.id):
+        session.remove(collection, target)
+    there = session.replicas(collection)
+    members = journal.sets.members(image_set.id)
+    wanting = {member.target: problem for member in members if (problem := _problem(member, there.get(member.target)))}
+    if not wanting:
+        return journal.sets.advance(image_set, State.VERIFIED, now, f"{len(members)} files confirmed by the catalogue")
+    with journal.database.transaction():
+        for member in members:
+            if member.target in wanting:
+                journal.sets.sent(image_set, member, None)
+        journal.sets.advance(image_set, State.VALID, now, "files must be sent again")
+    target, problem = next(iter(wanting.items()))
+    others = f" (and {len(wanting) - 1} other files)" if len(wanting) > 1 else ""
+    raise FixityError(f"{collection}/{target}: {problem}{others}")
+
+
+def _problem(member: Member, replica: Replica | None) -> str:
+    if replica is None:
+        return "the catalogue does not have it"
+    if not replica.good:
+        return "the catalogue has no good replica of it"
+    if replica.size != member.facts.size:
+        return f"the catalogue says {replica.size} bytes, {member.facts.size} were sent"
+    if replica.sha256 is None:
+        return "the catalogue has no SHA-256 of it"
+    return "" if replica.sha256 == member.sha256 else "the catalogue has another SHA-256 than was sent"

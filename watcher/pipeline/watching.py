@@ -1,0 +1,146 @@
+"""One watched folder: what is seen there becomes sets, and sets that are finished are frozen."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from watcher.clock import Clock
+from watcher.journal import Journal
+from watcher.model import ImageSet, Member, State
+from watcher.pipeline.assemble import Assembly, Group, stem
+from watcher.pipeline.census import Census
+from watcher.pipeline.complete import Deadline, Situation, Verdict, whole_rule
+from watcher.pipeline.destination import member_target
+from watcher.pipeline.observe import Seen, Sweep
+from watcher.profile import Profile, Watch
+from watcher.stores.base import Store
+
+
+class Watching:
+    """Observe, assemble and complete for one watched folder; all that it decides is in the journal.
+
+    `trust_times`: see `Sweep`. Raises WatchFolderError and JournalError.
+    """
+
+    def __init__(
+        self, watch: Watch, profile: Profile, journal: Journal, store: Store, clock: Clock, *, trust_times: bool = False
+    ) -> None:
+        self.watch = watch
+        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times)
+        self.assembly = Assembly(watch, profile.sets, journal)
+        self.census = Census(watch.path, journal)
+        self._complete = profile.complete
+        self._rule = whole_rule(profile.complete, watch)
+        self._journal = journal
+        self._store = store
+        self._clock = clock
+
+    def look_everywhere(self, *, deep: bool = False) -> Seen:
+        """Sweep the whole folder and take in what changed."""
+        seen = self.sweep.run(deep=deep)
+        self._take_in(seen.changed)
+        return seen
+
+    def look_at(self, folders: Iterable[str]) -> Seen:
+        """Look at some folders, because something is said to have happened there."""
+        seen = self.sweep.look_at(folders)
+        self._take_in(seen.changed)
+        return seen
+
+    def judge(self) -> None:
+        """Look again at the growing sets whose time has come, and freeze those that are finished."""
+        now = self._clock.now()
+        due = [one for one in self._growing() if one.retry_at <= now]
+        if not due:
+            return
+        folders = {folder for one in due for folder in self._folders_of(one)}
+        # What is decided must rest on what is on the disk now, not on what the last sweep saw.
+        changed = self.sweep.look_at(folders).changed
+        areas = {self.assembly.area_of(folder) for folder in folders | changed}
+        self._enter(areas, judge=True)
+
+    def next_due(self) -> float | None:
+        """When the next growing set wants to be judged."""
+        return min((one.retry_at for one in self._growing()), default=None)
+
+    def verdict(self, image_set: ImageSet, group: Group) -> Verdict:
+        """What the rules say of a growing set now."""
+        return self._rule(
+            Situation(
+                name=image_set.name,
+                quiet_for=self._clock.now() - image_set.last_change,
+                companions=self._companions(image_set) if self._complete.marker else (),
+                missing=group.missing,
+                problems=(*group.problems, *image_set.problems),
+            )
+        )
+
+    def _growing(self) -> list[ImageSet]:
+        return [one for one in self._journal.sets.in_states(State.GROWING) if one.root == self.watch.path]
+
+    def _take_in(self, changed: set[str]) -> None:
+        if changed:
+            self._enter({self.assembly.area_of(folder) for folder in changed}, judge=False)
+            self.census.drop_empty(self._clock.now())
+
+    def _enter(self, areas: Iterable[str], *, judge: bool) -> None:
+        now = self._clock.now()
+        for area in sorted(areas):
+            for image_set, group in self.census.enter(self.assembly.groups(area, now), now):
+                if judge:
+                    self._judge(image_set, group)
+        if judge:
+            self.census.drop_empty(now)
+
+    def _judge(self, image_set: ImageSet, group: Group) -> None:
+        now = self._clock.now()
+        verdict = self.verdict(image_set, group)
+        late = Deadline(self._complete.deadline)(Situation(image_set.name, now - image_set.last_change, ()))
+        if verdict.met:
+            self._freeze(image_set, group, now, verdict.by, whole=True, problems=())
+        elif late.met and self._complete.incomplete == "deliver":
+            self._freeze(image_set, group, now, late.by, whole=False, problems=verdict.waits_for)
+        elif late.met:
+            reason = f"still incomplete after {self._complete.deadline:g} s without a change: "
+            reason += "; ".join(verdict.waits_for)
+            self._journal.sets.advance(
+                image_set, State.HELD, now, reason, reason=reason, waits_for=verdict.waits_for, whole=False
+            )
+        else:
+            self._journal.sets.change(image_set, waits_for=verdict.waits_for, retry_at=self._next_look(image_set, now))
+
+    def _next_look(self, image_set: ImageSet, now: float) -> float:
+        settled = image_set.last_change + self.watch.settle
+        quiet = image_set.last_change + max(self._complete.quiet, self.watch.settle)
+        deadline = image_set.last_change + self._complete.deadline
+        return min(time for time in (settled, quiet, deadline, now + self.watch.sweep) if time > now)
+
+    def _freeze(
+        self, image_set: ImageSet, group: Group, now: float, by: str, *, whole: bool, problems: tuple[str, ...]
+    ) -> None:
+        members = [
+            Member(file.path, file.facts, self._store.target_name(member_target(image_set, file.path)))
+            for file in group.files
+        ]
+        with self._journal.database.transaction():
+            self._journal.sets.freeze(image_set, members)
+            self._journal.sets.advance(
+                image_set, State.COMPLETE, now, f"{len(members)} files, {by}", completed_by=by, completed_at=now,
+                whole=whole, problems=problems, waits_for=(), attempts=0, retry_at=0.0,
+            )  # fmt: skip
+
+    def _folders_of(self, image_set: ImageSet) -> set[str]:
+        return {file.folder for file in self._journal.files.of_set(image_set.id)}
+
+    def _companions(self, image_set: ImageSet) -> list[str]:
+        """The files among which a marker may be: all in a directory's set, else those with the name of the set."""
+        folder = self.watch.path / image_set.folder
+        if image_set.grouped_by == "directory":
+            # Not Path.walk, which Python 3.11 does not have.
+            found = (Path(base, name) for base, _, names in os.walk(folder) for name in names)
+            return [path.relative_to(folder).as_posix() for path in found]
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - only the names are wanted
+        except OSError:
+            return []
+        return [name for name in names if stem(name) in {image_set.name, stem(image_set.name)}]

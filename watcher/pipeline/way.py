@@ -1,0 +1,129 @@
+"""The way of a finished set: validate, deliver, verify, publish, and what becomes of it when a step fails."""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from watcher.clock import Clock
+from watcher.errors import NameRefused, SourceChanged, SourceError, SourceGone, StaleSet, WatcherError
+from watcher.journal import Journal
+from watcher.model import ImageSet, Member, State
+from watcher.pipeline.deliver import Crew, Delivery
+from watcher.pipeline.destination import Destination
+from watcher.pipeline.publish import publish
+from watcher.pipeline.validate import validate
+from watcher.pipeline.verify import verify
+from watcher.profile import Profile
+
+#: The longest time in seconds between two attempts at what may pass.
+LONGEST_WAIT = 60.0
+
+
+class Listener(Protocol):
+    """Who wants to know what happens: the log, progress bars. Called from several threads; must not be slow."""
+
+    def moved(self, image_set: ImageSet) -> None:
+        """A set has reached a new state."""
+        ...
+
+    def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
+        """Some bytes of a member have been sent. Raising here stops the sending, and nothing half-sent counts."""
+        ...
+
+    def failed(self, image_set: ImageSet, error: WatcherError) -> None:
+        """A step failed; the set's state says whether it is tried again."""
+        ...
+
+    def trouble(self, where: str, what: str) -> None:
+        """Something that concerns no single set is wrong, or well again (what is "")."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Takes one set one step on; every step can be killed at any instruction and taken again."""
+
+    profile: Profile
+    journal: Journal
+    destinations: Mapping[Path, Destination]
+    crew: Crew
+    clock: Clock
+    listener: Listener
+    jitter: Callable[[], float] = random.random
+
+    def step(self, image_set: ImageSet) -> ImageSet | None:
+        """The set after its next step, None if it was changed by somebody else or has to wait.
+
+        A failure that concerns every set (the store is away, the login refused) is raised, and the set left as it is.
+        """
+        try:
+            moved = self._take(image_set)
+        except StaleSet:
+            return None
+        except WatcherError as error:
+            if error.store_wide:
+                raise
+            self._failed(image_set.id, error)
+            return None
+        self.listener.moved(moved)
+        return moved
+
+    def _take(self, image_set: ImageSet) -> ImageSet:
+        now = self.clock.now()
+        match image_set.state:
+            case State.COMPLETE:
+                return self._validate(image_set, now)
+            case State.VALID:
+                destination = self.destinations[image_set.root]
+                return Delivery(self.journal, destination, self.crew, self.listener.sent)(image_set, self.clock.now)
+            case State.DELIVERED:
+                return verify(image_set, self.journal, self.crew.session, now)
+            case State.VERIFIED:
+                return publish(image_set, self.journal, self.profile, self.crew.session, now)
+            case _:
+                raise WatcherError(f"{image_set.name}: there is no step for a set that is {image_set.state}")
+
+    def _validate(self, image_set: ImageSet, now: float) -> ImageSet:
+        files = [
+            (file.path, json.loads(file.claim)[0] if file.claim else "")
+            for file in self.journal.files.of_set(image_set.id)
+        ]
+        known = self.profile.sets.formats
+        files = [(path, kind if known is None or kind in known else "") for path, kind in files]
+        try:
+            found = validate(image_set.root, files)
+        except OSError as error:
+            raise SourceError(f"{error.filename}: it cannot be read ({error.strerror})") from error
+        if found.sound is False and image_set.whole:
+            # Perhaps its end is still to be written. Its deadline decides if nothing more comes.
+            return self.journal.sets.advance(
+                image_set, State.GROWING, now, found.problems[0] if found.problems else "not sound",
+                problems=found.problems, sound=False, whole=None, retry_at=0.0,
+            )  # fmt: skip
+        return self.journal.sets.advance(
+            image_set, State.VALID, now, found.checked, sound=found.sound, validated_by=found.checked,
+            problems=tuple(dict.fromkeys((*image_set.problems, *found.problems))), embedded=found.embedded,
+        )  # fmt: skip
+
+    def _failed(self, set_id: str, error: WatcherError) -> None:
+        # The step itself may have written to the set before it failed.
+        image_set = self.journal.sets.get(set_id)
+        now = self.clock.now()
+        sets = self.journal.sets
+        try:
+            if isinstance(error, SourceChanged | SourceGone):
+                image_set = sets.advance(image_set, State.GROWING, now, error.what, retry_at=0.0, whole=None)
+            elif error.transient:
+                wait = min(LONGEST_WAIT, 2.0 ** min(image_set.attempts, 10)) * (0.5 + self.jitter() / 2)
+                image_set = sets.change(
+                    image_set, attempts=image_set.attempts + 1, retry_at=now + wait, reason=str(error)
+                )
+            else:
+                freed = {"collection": None} if isinstance(error, NameRefused) and not image_set.claimed else {}
+                image_set = sets.advance(image_set, State.HELD, now, error.what, reason=str(error), **freed)
+        except StaleSet:
+            return
+        self.listener.failed(image_set, error)

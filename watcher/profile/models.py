@@ -1,0 +1,227 @@
+"""What a profile may say: one YAML file for one instrument. Descriptions and examples here become the JSON Schema."""
+
+import os.path
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from watcher import names
+from watcher.errors import NameRefused
+from watcher.profile.base import Glob, LocalPath, Section, Text
+from watcher.profile.capture import Capture
+from watcher.profile.secret import Secret
+from watcher.profile.target import FIELDS, Template, components
+from watcher.profile.units import Duration
+from watcher.profile.wording import did_you_mean
+
+
+def _written(text: str, *, description: str, examples: list[str]) -> Any:
+    """A field whose default stands here as a person would write it, so that the schema shows it so."""
+    return Field(default=text, description=description, examples=examples)
+
+
+def _one_name(name: str) -> str:
+    try:
+        names.check(name)
+    except NameRefused as error:
+        raise ValueError(f"{error.what}; it becomes part of a path, so write it without /") from None
+    return name
+
+
+def _known_zone(name: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        hint = did_you_mean(name, sorted(zoneinfo.available_timezones())) or "write one like Europe/Amsterdam"
+        raise ValueError(f"{name!r} is not a time zone; {hint}") from None
+    return name
+
+
+def _can_match(text: str) -> str:
+    Capture(text)
+    return text
+
+
+def _can_be_filled(text: str) -> str:
+    components(text)
+    return text
+
+
+class Instrument(Section):
+    """The instrument that this profile is for."""
+
+    name: Annotated[Text, AfterValidator(_one_name)] = Field(
+        description="A short name without /; {instrument} in a collection.", examples=["LSM980-2"]
+    )
+    manufacturer: Text | None = Field(default=None, description="Who made the instrument.", examples=["Zeiss"])
+    model: Text | None = Field(default=None, description="What the maker calls it.", examples=["LSM 980"])
+    serial: Text | None = Field(default=None, description="Its serial number, in quotes.", examples=["3951000123"])
+    pid: Text | None = Field(
+        default=None, description="Its persistent identifier.", examples=["https://hdl.handle.net/21.T11998/0000"]
+    )
+    timezone: Annotated[Text, AfterValidator(_known_zone)] | None = Field(
+        default=None, description="Its time zone; absent: that of this computer.", examples=["Europe/Amsterdam"]
+    )
+
+
+class Watch(Section):
+    """One folder that the instrument writes to."""
+
+    path: LocalPath = Field(
+        description="The folder; ~ is the home folder, a relative path is relative to the profile.",
+        examples=["D:/Data"],
+    )
+    include: tuple[Glob, ...] = Field(
+        default=("**",), min_length=1, description="Only files that match one of these.", examples=[["**/*.czi"]]
+    )
+    exclude: tuple[Glob, ...] = Field(
+        default=(), description="Not files that match one of these.", examples=[["**/Calibration/**"]]
+    )
+    capture: Annotated[str, AfterValidator(_can_match)] = Field(
+        default="",
+        description="What the first folders below this one mean; each name can be used in store.collection.",
+        examples=["{group}/{user}/"],
+    )
+    settle: Duration = _written(
+        "20s", description="A file that has not changed for so long is no longer being written.", examples=["20s"]
+    )
+    sweep: Duration = _written("60s", description="How often the whole folder is looked through.", examples=["60s"])
+
+
+class Sets(Section):
+    """Which files together are one image set."""
+
+    formats: tuple[Text, ...] | None = Field(
+        default=None, min_length=1, description="Only these formats; absent: all.", examples=[["ome-tiff"]]
+    )
+    group: Literal["auto", "file", "directory", "stem"] = Field(
+        default="auto",
+        description="auto: as the format says; file: each file is a set; directory: all files of a folder; "
+        "stem: files whose names differ only in the ending.",
+        examples=["auto"],
+    )
+
+
+class Complete(Section):
+    """When a set is finished."""
+
+    quiet: Duration = _written("2m", description="Nothing of the set has changed for so long.", examples=["2m"])
+    marker: Glob | None = Field(
+        default=None, description="A file that appears beside the set when it is finished.", examples=["*.done"]
+    )
+    name: Glob | None = Field(default=None, description="The name that only finished sets have.", examples=["*_final*"])
+    deadline: Duration = _written(
+        "24h", description="A set that is still not whole so long after its last change is given up.", examples=["24h"]
+    )
+    incomplete: Literal["hold", "deliver"] = Field(
+        default="hold",
+        description="What happens to a set that is given up: hold: it waits for a person; deliver: it is sent, "
+        "labelled incomplete.",
+        examples=["hold"],
+    )
+
+
+class IrodsStore(Section):
+    """Sets go into iRODS."""
+
+    kind: Literal["irods"] = Field(description="Sets go into iRODS.", examples=["irods"])
+    environment: LocalPath = _written(
+        "~/.irods/irods_environment.json",
+        description="The file that `iinit` and the iCommands use.",
+        examples=["~/.irods/irods_environment.json"],
+    )
+    password: Secret | None = Field(
+        default=None,
+        description="Where the password is kept; absent: as `iinit` left it.",
+        examples=[{"env": "IRODS_PASSWORD"}],
+    )
+    collection: Annotated[str, AfterValidator(_can_be_filled)] = Field(
+        description="Where each set goes, from the zone on: names and fields like {year}, {month}, {day}, {date}, "
+        "{instrument}, {host}, {folder}, those of watch.capture, and {set} in the last part.",
+        examples=["/zone/home/facility/{year}/{instrument}/{set}"],
+    )
+    resource: Text | None = Field(
+        default=None, description="The resource to write to; absent: the server decides.", examples=["imagesResc"]
+    )
+    connections: int = Field(
+        default=4, strict=True, ge=1, le=16, description="Connections at the same time.", examples=[4]
+    )
+
+    @field_validator("collection")
+    @classmethod
+    def _in_a_zone(cls, collection: str) -> str:
+        root, zone, *_ = (*components(collection), ())
+        if root or any(not isinstance(part, str) for part in zone):
+            raise ValueError("it must begin with the zone, as in /zone/home/facility/{instrument}/{set}")
+        return collection
+
+
+class FolderStore(Section):
+    """Sets go into a folder: a second disk or a share."""
+
+    kind: Literal["folder"] = Field(description="Sets go into a folder.", examples=["folder"])
+    path: LocalPath = Field(description="The folder.", examples=["E:/archive"])
+    collection: Annotated[str, AfterValidator(_can_be_filled)] = Field(
+        default="{instrument}/{folder}/{set}",
+        description="Where below that folder each set goes, with the same fields as in iRODS.",
+        examples=["{year}/{instrument}/{set}"],
+    )
+
+    @field_validator("collection")
+    @classmethod
+    def _below_the_path(cls, collection: str) -> str:
+        if collection.startswith("/"):
+            raise ValueError("it is a place below store.path; write it without / at the beginning")
+        return collection
+
+
+class Document(Section):
+    """The profile of one instrument for irods-watcher."""
+
+    instrument: Instrument = Field(description="The instrument.", examples=[{"name": "LSM980-2"}])
+    watch: tuple[Watch, ...] = Field(
+        min_length=1, description="The folders that the instrument writes to.", examples=[[{"path": "D:/Data"}]]
+    )
+    sets: Sets = Field(
+        default_factory=Sets, description="Which files together are one image set.", examples=[{"group": "auto"}]
+    )
+    complete: Complete = Field(
+        default_factory=Complete, description="When a set is finished.", examples=[{"quiet": "2m"}]
+    )
+    store: IrodsStore | FolderStore = Field(
+        discriminator="kind",
+        description="Where sets go.",
+        examples=[{"kind": "irods", "collection": "/zone/home/facility/{instrument}/{set}"}],
+    )
+
+    @field_validator("store")
+    @classmethod
+    def _fits_the_watches(cls, store: IrodsStore | FolderStore, info: ValidationInfo) -> IrodsStore | FolderStore:
+        for number, watch in enumerate(info.data.get("watch", ())):
+            if isinstance(store, FolderStore) and _is_below(store.path, watch.path):
+                raise _at(
+                    "path", f"{store.path} lies in watch[{number}].path, so that what is stored would be found again"
+                )
+            try:
+                Template(store.collection, (*FIELDS, *Capture(watch.capture).names))
+            except ValueError as error:
+                raise _at("collection", f"{error} (for watch[{number}])") from None
+        return store
+
+
+class Profile(Document):
+    """A profile as it was read: `source` is its file, `digest` the SHA-256 (hex) of the file's bytes."""
+
+    source: Path
+    digest: str
+
+
+def _at(key: str, message: str) -> PydanticCustomError:
+    return PydanticCustomError("at_key", "{message}", {"message": message, "key": key})
+
+
+def _is_below(path: Path, folder: Path) -> bool:
+    return Path(os.path.normpath(path)).is_relative_to(os.path.normpath(folder))

@@ -1,0 +1,74 @@
+"""The profile that `irods-watcher init` writes: complete, explained, and ready to be changed."""
+
+from typing import Final, Literal
+
+import yaml
+
+from watcher.profile import schema
+
+_TEXT: Final = """\
+# yaml-language-server: $schema={schema}
+# The profile of one instrument. Only the lines without # count; the values after # are what is taken when they are
+# absent. Durations need a unit: 20s, 2m, 24h, 7d.
+
+instrument:
+  name: {instrument}
+  # manufacturer: Zeiss
+  # model: LSM 980
+  # serial: "3951000123"
+  # timezone: Europe/Amsterdam        # absent: that of this computer
+
+watch:
+  - path: {path}
+    # include: ["**"]                 # patterns must be in quotes
+    # exclude: []                     # as in ["**/Calibration/**"]
+    # capture: ""                     # what the first folders mean, as in "{{group}}/{{user}}/"
+    # settle: 20s                     # a file that has not changed for so long is no longer being written
+    # sweep: 60s                      # how often the whole folder is looked through
+
+# sets:
+#   formats: null                     # only these, as in [ome-tiff]; null: all
+#   group: auto                       # auto | file | directory | stem
+
+# complete:
+#   quiet: 2m                         # nothing of the set has changed for so long
+#   marker: null                      # a file that appears when a set is finished, as in "*.done"
+#   name: null                        # a name that only finished sets have, as in "*_final*"
+#   deadline: 24h                     # a set that is not whole by then is given up ...
+#   incomplete: hold                  # ... and waits for a person (hold) or is sent labelled incomplete (deliver)
+
+store:
+{store}"""
+
+_IRODS: Final = """\
+  kind: irods
+  collection: {target}
+  # environment: ~/.irods/irods_environment.json
+  # password: {{env: IRODS_PASSWORD}}   # or {{file: /path}}; absent: as `iinit` left it
+  # resource: imagesResc              # absent: the server decides
+  # connections: 4
+"""
+
+_FOLDER: Final = """\
+  kind: folder
+  path: {target}
+  # collection: "{{instrument}}/{{folder}}/{{set}}"
+"""
+
+
+def sample(instrument: str, path: str, kind: Literal["irods", "folder"], target: str) -> str:
+    """The text of a profile for an instrument that writes to the folder `path`.
+
+    `target` is the collection (with {set} and other fields) for irods, the folder to copy to for folder. In its first
+    line it names the schema that is installed with this program, so that an editor on this computer can use it.
+    """
+    store = (_IRODS if kind == "irods" else _FOLDER).format(target=_quoted(target))
+    return _TEXT.format(schema=schema.FILE.as_uri(), instrument=_quoted(instrument), path=_quoted(path), store=store)
+
+
+def _quoted(value: str) -> str:
+    """The value as YAML that reads as exactly this text."""
+    style = "'" if value.isprintable() else '"'  # only double quotes can hold what cannot be seen
+    escaped = value.replace("${", "$${")
+    written: str = yaml.safe_dump(escaped, default_style=style, allow_unicode=True, width=10**6)
+    return written.strip()

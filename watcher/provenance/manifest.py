@@ -1,0 +1,23 @@
+"""`manifest-sha256.txt`: the members of a set with their digests, as `sha256sum -c` reads it."""
+
+from collections.abc import Iterable
+
+from watcher.model import Member
+
+NAME = "manifest-sha256.txt"
+
+
+def text(members: Iterable[Member]) -> str:
+    """The manifest of members that have all been sent, sorted by their name in the store.
+
+    A name with a backslash is escaped and its line marked, as GNU sha256sum does (coreutils manual, md5sum invocation).
+    """
+    return "".join(sorted(_line(member) for member in members))
+
+
+def _line(member: Member) -> str:
+    if member.sha256 is None:
+        raise ValueError(f"{member.target} has not been sent")
+    escaped = member.target.replace("\\", "\\\\")
+    mark = "\\" if escaped != member.target else ""
+    return f"{mark}{member.sha256}  {escaped}\n"

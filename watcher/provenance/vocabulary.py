@@ -1,0 +1,81 @@
+"""What a published set says of itself: the attributes on its collection (requirements-and-metadata.md, section 10)."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Final
+
+from watcher import __version__, osfacts
+from watcher.model import Avu, ImageSet, Member
+from watcher.profile import Profile
+from watcher.provenance import manifest
+
+IDENTIFIER: Final = "dcterms:identifier"
+STATE: Final = "acq:state"
+UPLOADING: Final = Avu(STATE, "uploading")
+COMPLETE: Final = Avu(STATE, "complete")
+SUPERSEDED: Final = Avu(STATE, "superseded")
+#: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, with a sign of it.
+_LIMIT: Final = 2700
+
+
+def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, zone: tzinfo | None) -> list[Avu]:
+    """Everything but the state, in one list for one atomic request; values that are not known are left out.
+
+    `zone` is the instrument's time zone, None for this computer's own.
+    """
+    listing = manifest.text(members).encode("utf-8")
+    instrument = profile.instrument
+    started = min((member.facts.mtime_ns for member in members), default=0) / 1e9
+    ended = acquired_at(members)
+    pairs: list[tuple[str, object]] = [
+        (IDENTIFIER, image_set.id),
+        ("dcterms:title", image_set.name),
+        ("dcterms:type", "microscopy"),
+        ("dcterms:format", image_set.format),
+        ("dcterms:created", _iso(ended, zone)),
+        ("prov:startedAtTime", _iso(started, zone)),
+        ("prov:endedAtTime", _iso(ended, zone)),
+        ("acq:instrument", instrument.name),
+        ("acq:instrument.manufacturer", instrument.manufacturer),
+        ("acq:instrument.model", instrument.model),
+        ("acq:instrument.serial", instrument.serial),
+        ("acq:instrument.pid", instrument.pid),
+        ("acq:host", osfacts.host_name()),
+        ("acq:source_path", _source_path(image_set)),
+        ("acq:num_files", len(members)),
+        ("dcat:byteSize", sum(member.facts.size for member in members)),
+        ("acq:manifest", manifest.NAME),
+        ("acq:manifest.sha256", hashlib.sha256(listing).hexdigest()),
+        ("acq:fixity", "end-to-end"),
+        ("acq:completion_rule", image_set.completed_by),
+        ("acq:complete", "yes" if image_set.whole else "no"),
+        ("acq:validated_by", image_set.validated_by),
+        ("acq:validation", {True: "sound", False: "unsound", None: "unchecked"}[image_set.sound]),
+        ("acq:problems", "; ".join(image_set.problems)),
+        ("acq:attribution", "unresolved"),
+        ("acq:software", f"irods-watcher/{__version__}"),
+        ("acq:profile", profile.source.stem),
+        ("acq:profile.sha256", profile.digest),
+        ("acq:schema_version", 1),
+        ("dcterms:replaces", image_set.supersedes),
+    ]
+    return [Avu(name, _fit(str(value))) for name, value in pairs if value not in (None, "")]
+
+
+def acquired_at(members: Sequence[Member]) -> float:
+    """When the acquisition ended, as far as the disk knows: the latest modification, in seconds since 1970."""
+    return max((member.facts.mtime_ns for member in members), default=0) / 1e9
+
+
+def _source_path(image_set: ImageSet) -> str:
+    return str(image_set.root / image_set.folder).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _iso(seconds: float, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(seconds, zone).astimezone(zone).isoformat(timespec="seconds")
+
+
+def _fit(value: str) -> str:
+    data = value.encode("utf-8", "backslashreplace")
+    return value if len(data) <= _LIMIT else data[: _LIMIT - 3].decode("utf-8", "ignore") + "..."

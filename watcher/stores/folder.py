@@ -1,0 +1,190 @@
+"""The folder store: image sets as just files in a directory, with a manifest and one JSON file for the metadata."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Self
+
+from watcher import names, osfacts
+from watcher.errors import FixityError, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
+from watcher.model import Avu
+from watcher.stores.base import Progress, Receipt, Replica, Session
+from watcher.stores.source import BLOCK, Source
+
+#: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
+METADATA = "irods-watcher.json"
+_PART = ".part"
+_NO_SPACE = {28, 122}  # ENOSPC, EDQUOT
+_GONE = {2, 5, 107, 110, 112, 113, 116}  # the disk or share below the archive went away
+
+
+class FolderStore:
+    """A directory on another disk or share. Collections are paths relative to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def session(self) -> Session:
+        """A session; there is nothing to connect."""
+        return FolderSession(self.path)
+
+    def target_name(self, path: str) -> str:
+        """The name below the collection: control characters and bytes that are no text are escaped."""
+        return names.legal_path(path)
+
+    def check(self, base: str) -> None:  # noqa: ARG002 - collections are made here as they are needed
+        """Raise TargetMissing if the archive's folder is not there, NotAllowed if it cannot be written."""
+        if not self.path.is_dir():
+            raise TargetMissing(
+                f"{self.path}: the folder of the archive is not there",
+                cure="create it, or bring back the disk or share that it is on",
+            )
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise NotAllowed(
+                f"{self.path}: the folder of the archive cannot be written", cure="let this account write there"
+            )
+
+
+class FolderSession:
+    """One worker's way into the archive. The bytes on its disk are its catalogue: `replicas` reads them again."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def claim(self, collection: str, set_id: str) -> bool:
+        """Create the set's directory for this account alone; False if it belongs to something else."""
+        directory = self._at(collection)
+        with _named(directory):
+            if not self._root.is_dir():
+                raise TargetMissing(f"{self._root}: the folder of the archive is not there")
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                directory.mkdir(mode=0o700)
+            owner = self._owner(directory)
+            if owner is None and not any(True for _ in directory.iterdir()):
+                self.annotate(collection, [Avu("dcterms:identifier", set_id), Avu("acq:state", "uploading")])
+                return True
+            return owner == set_id
+
+    def put(self, source: Source, collection: str, target: str, progress: Progress) -> Receipt:
+        """Write under a temporary name, make it durable, read it back, and only then give it its name."""
+        final = self._at(collection) / target
+        part = final.with_name(final.name[:200] + _PART)
+        with _named(final):
+            final.parent.mkdir(parents=True, exist_ok=True)
+            digest = hashlib.sha256()
+            with open(part, "wb") as file:
+                for block in source.blocks():
+                    file.write(block)
+                    digest.update(block)
+                    progress(len(block))
+                file.flush()
+                os.fsync(file.fileno())
+            if _sha256(part) != digest.hexdigest():
+                part.unlink()
+                raise FixityError(f"{final}: the disk gives back other bytes than were written")
+            os.utime(part, ns=(source.facts.mtime_ns, source.facts.mtime_ns))
+            part.replace(final)
+            osfacts.sync_directory(final.parent)
+        return Receipt(source.facts.size, digest.hexdigest())
+
+    def replicas(self, collection: str) -> Mapping[str, Replica]:
+        """Every file below the collection, read from the disk again."""
+        directory = self._at(collection)
+        found = {}
+        with _named(directory):
+            for path in _files(directory):
+                if path != directory / METADATA and not path.name.endswith(_PART):
+                    target = path.relative_to(directory).as_posix()
+                    found[target] = Replica(path.stat().st_size, _sha256(path, from_disk=True), good=True)
+        return found
+
+    def remove(self, collection: str, target: str) -> None:
+        """Remove one file of an unpublished set."""
+        with _named(self._at(collection) / target):
+            (self._at(collection) / target).unlink(missing_ok=True)
+
+    def avus(self, collection: str) -> frozenset[Avu]:
+        """The metadata in the set's JSON file."""
+        path = self._at(collection) / METADATA
+        with _named(path):
+            try:
+                record = json.loads(path.read_text(encoding="utf-8"))
+                return frozenset(Avu(*avu) for avu in record["metadata"])
+            except FileNotFoundError:
+                return frozenset()
+            except (ValueError, KeyError, TypeError) as error:
+                raise StoreError(
+                    f"{path}: it is not as it was written ({error})", cure="look who changed it"
+                ) from error
+
+    def annotate(self, collection: str, add: Iterable[Avu], remove: Iterable[Avu] = ()) -> None:
+        """Write the set's JSON file anew, whole or not at all."""
+        path = self._at(collection) / METADATA
+        avus = (self.avus(collection) - set(remove)) | set(add)
+        with _named(path):
+            part = path.with_name(METADATA + _PART)
+            lines = ",\n  ".join(json.dumps(avu, ensure_ascii=False) for avu in sorted(avus))
+            text = f'{{"schema_version": 1, "metadata": [\n  {lines}\n]}}'
+            with open(part, "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+            osfacts.sync_directory(path.parent)
+
+    def open_to_readers(self, collection: str) -> None:
+        """Let everybody read who may read the archive, as the mode of the archive's folder says."""
+        directory = self._at(collection)
+        with _named(directory):
+            shutil.copymode(self._root, directory)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _at(self, collection: str) -> Path:
+        return self._root / collection
+
+    def _owner(self, directory: Path) -> str | None:
+        owners = [avu.value for avu in self.avus(str(directory)) if avu.attribute == "dcterms:identifier"]
+        return owners[0] if owners else None
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    return (Path(folder) / name for folder, _, files in os.walk(directory) for name in sorted(files))
+
+
+def _sha256(path: Path, *, from_disk: bool = False) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:
+        if from_disk:
+            osfacts.forget_cached(file)
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what the system says into our own words."""
+    try:
+        yield
+    except PermissionError as error:
+        raise NotAllowed(f"{path}: no permission in the archive", cure="let this account write there") from error
+    except OSError as error:
+        why = f"{path}: {error.strerror or error}"
+        if error.errno in _NO_SPACE:
+            raise StoreFull(why, cure="make space in the archive; it is tried again by itself") from error
+        if error.errno in _GONE:
+            raise StoreUnreachable(why, cure="bring back the disk or share of the archive") from error
+        raise StoreError(why, cure="look at the archive's disk") from error
