@@ -96,13 +96,16 @@ class Daemon:
         except StoreUnreachable as error:
             self._note_store(error)
         with self._crew() as crew:
-            conveyor = threading.Thread(target=self._convey, args=(self._way(crew),), name="conveyor")
+            mistakes: list[Exception] = []
+            conveyor = threading.Thread(target=self._guard_conveyor, args=(self._way(crew), mistakes), name="conveyor")
             conveyor.start()
             try:
                 self._watch()
             finally:
                 self.stop()
                 conveyor.join()
+        if mistakes:
+            raise mistakes[0]
 
     def once(self) -> Round:
         """Take everything that is finished now to the store, and say what is not safe yet."""
@@ -200,6 +203,14 @@ class Daemon:
         self.journal.note(f"folder:{watching.watch.path}", {"at": self._clock.now(), "problems": seen.problems[:20]})
         for problem in seen.problems[:20]:
             self._listener.trouble(problem, problem)
+
+    def _guard_conveyor(self, way: Way, mistakes: list[Exception]) -> None:
+        """End the whole program if its delivering half dies: a service manager can restart what has ended."""
+        try:
+            self._convey(way)
+        except Exception as error:
+            mistakes.append(error)
+            self.stop()
 
     def _convey(self, way: Way) -> None:
         """The conveyor's thread: sets that are under way, the oldest first, until `stop`."""

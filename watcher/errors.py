@@ -7,6 +7,7 @@
     │   ├── WatchFolderError            the watched folder is missing or may not be read
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
+    ├── Unforeseen                  1   a mistake of the program, met while it worked on one set
     ├── JournalError                1   the journal cannot be used
     │   ├── JournalInUse            5   another watcher has it
     │   ├── JournalFull             5   the disk or quota that holds it is full
@@ -119,6 +120,12 @@ class TargetMissing(ConfigurationError):
     transient = True
     store_wide = True
     cure = "ask the iRODS administrator to create it and to let the service account write there"
+
+
+class Unforeseen(WatcherError):
+    """A mistake of the program, met while it worked on one set: that set is held, and the others go on."""
+
+    cure = "this is a mistake of the program: please report it with the log, then `irods-watcher retry`"
 
 
 class JournalError(WatcherError):

@@ -20,7 +20,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from watcher.errors import WatcherError
+from watcher.errors import Unforeseen, WatcherError
 from watcher.model import ImageSet, Member, State
 
 #: The states in words that nobody has to look up.
@@ -48,14 +48,19 @@ def set_up_logs(*, verbose: bool) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
-            structlog.dev.ConsoleRenderer(colors=terminal, pad_event_to=24)
-            if terminal
-            else structlog.processors.JSONRenderer(ensure_ascii=False),
+            *_renderers(terminal),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
         logger_factory=_StderrLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _renderers(terminal: bool) -> list[Any]:
+    if terminal:
+        return [structlog.dev.ConsoleRenderer(pad_event_to=24, exception_formatter=structlog.dev.plain_traceback)]
+    # In ASCII, because a name on a microscope's disk need not be text.
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=True)]
 
 
 class LogListener:
@@ -73,7 +78,10 @@ class LogListener:
 
     def failed(self, image_set: ImageSet, error: WatcherError) -> None:
         say = self._log.error if image_set.state is State.HELD else self._log.warning
-        say(f"set.{'held' if image_set.state is State.HELD else 'delayed'}", set=image_set.id, problem=str(error))
+        event = "set.held" if image_set.state is State.HELD else "set.delayed"
+        # How a mistake of the program came about belongs in the log; everything else is said in words.
+        exc_info = error.__cause__ if isinstance(error, Unforeseen) else None
+        say(event, set=image_set.id, name=image_set.name, problem=str(error), exc_info=exc_info)
 
     def trouble(self, where: str, what: str) -> None:
         if what:

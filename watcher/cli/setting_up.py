@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from watcher import formats
 from watcher import profile as profiles
 from watcher.cli import records
 from watcher.cli.app import JsonOption, app, say
@@ -73,6 +74,7 @@ def validate(
 
 def _check(path: Path, *, online: bool) -> None:
     profile = profiles.load(path)
+    formats.checked(profile.sets.formats)
     missing = [f"{path}: watch.path {watch.path} is not there" for watch in profile.watch if not watch.path.is_dir()]
     if missing:
         raise ProfileError(missing)

@@ -90,9 +90,24 @@ MIGRATIONS = (_FIRST,)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:
-    """Bring the tables up to this program's version, each step in one transaction. Raises JournalTooNew."""
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise JournalTooNew(f"{path}: it was written by a later version of irods-watcher (form {version})")
-    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+    """Bring the tables up to this program's version, all steps in one transaction. Raises JournalTooNew."""
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again: another process may have done it while we waited for the right to write.
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise JournalTooNew(f"{path}: it was written by a later version of irods-watcher (form {version})")
+        for step in MIGRATIONS[version:]:
+            for statement in step.split(";"):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

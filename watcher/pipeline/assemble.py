@@ -68,7 +68,7 @@ class Assembly:
     ) -> None:
         self._watch = watch
         self._rule = sets.group
-        self._formats = sets.formats
+        self._formats = formats.checked(sets.formats)
         self._depth = Capture(watch.capture).depth
         self._files = journal.files
         self._look = look
@@ -150,7 +150,9 @@ def _by_listing(
     for names_of_set in {id(part): part for part in part_of.values()}.values():
         members = tuple(there[name] for name in sorted(names_of_set) if name in there)
         if members:
-            title = next((claims[m.path].title for m in members if m.path in claims and claims[m.path].title), "")
+            # The file that lists the most knows the name of the whole best.
+            telling = [claims[member.path] for member in members if member.path in claims]
+            title = max(telling, key=lambda claim: len(claim.lists)).title if telling else ""
             groups.append(_group(area, title or stem(min(names_of_set)), "", members, claims))
     taken = {file.name for group in groups for file in group.files}
     return groups, [file for file in files if file.name not in taken]

@@ -2,13 +2,14 @@
 
 import json
 import random
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from watcher.clock import Clock
-from watcher.errors import NameRefused, SourceChanged, SourceError, SourceGone, StaleSet, WatcherError
+from watcher.errors import NameRefused, SourceChanged, SourceError, SourceGone, StaleSet, Unforeseen, WatcherError
 from watcher.journal import Journal
 from watcher.model import ImageSet, Member, State
 from watcher.pipeline.deliver import Crew, Delivery
@@ -67,6 +68,14 @@ class Way:
             if error.store_wide:
                 raise
             self._failed(image_set.id, error)
+            return None
+        except Exception as error:
+            # One set that the program cannot handle must not keep all others on the microscope's disk.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            what = f"{image_set.name}: unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+            unforeseen = Unforeseen(f"{what}: {error}")
+            unforeseen.__cause__ = error
+            self._failed(image_set.id, unforeseen)
             return None
         self.listener.moved(moved)
         return moved

@@ -7,7 +7,8 @@ from typing import Protocol, Self
 from watcher.model import Avu
 from watcher.stores.source import Source
 
-#: Called with the number of bytes that have just been sent.
+#: Called with the number of bytes that have just been sent; with a negative one before a `put` sends them again after
+#: a lost connection, so that the sum is right. What is there already is not sent, so the sum may be less than the size.
 Progress = Callable[[int], None]
 
 
@@ -43,6 +44,8 @@ class Session(Protocol):
         """Make the collection this set's own: create it, readable by the service alone, and label it with the set's id.
 
         False if it already belongs to something else (then nothing was changed); True if it is ours, now or before.
+        Nobody else can read it by then, whatever its parent hands down, unless it is published already; what an
+        attempt that was cut off has left readable is closed. Raises NotAllowed if the service may not close it.
         """
         ...
 
@@ -70,7 +73,10 @@ class Session(Protocol):
         ...
 
     def open_to_readers(self, collection: str) -> None:
-        """Give the readers of this store access to the collection; called at publication, before the marker."""
+        """Give the readers of this store access to the collection; called at publication, before the marker.
+
+        They are those whom its parent lets in to whatever is made there, with the same access and never more.
+        """
         ...
 
     def close(self) -> None:

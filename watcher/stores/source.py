@@ -1,7 +1,7 @@
 """Reading one member exactly once, and noticing if it is no longer what was frozen."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -39,10 +39,11 @@ class Source:
             raise
         return file
 
-    def blocks(self, block: int = BLOCK) -> Iterator[memoryview]:
+    def blocks(self, block: int = BLOCK) -> Generator[memoryview]:
         """The bytes in order, in views of at most `block` bytes on one buffer: use each before asking for the next.
 
         The last view is given only after the file was found unchanged, so whoever uses all of them has one generation.
+        Use it in `with contextlib.closing(...)`: the file is open until the last view was used, or until it is closed.
         """
         buffer = bytearray(min(block, max(self.facts.size, 1)))
         left = self.facts.size

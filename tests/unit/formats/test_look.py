@@ -1,0 +1,74 @@
+"""Which format a file is of: its content decides."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from watcher.formats import FORMATS, Claim, by_name, look
+
+XML = '<OME><Image><Pixels SizeZ="1"><TiffData/></Pixels></Image></OME>'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("a.tif", "", "tiff"),
+        ("a.ome.tif", "no XML at all", "tiff"),
+        ("a.tif", "<MetaData/>", "tiff"),
+        ("a.tif", XML, "ome-tiff"),
+        ("a.dat", XML, "ome-tiff"),
+        ("a", "", "tiff"),
+    ],
+)
+def test_the_content_decides_and_not_the_extension(tmp_path: Path, name: str, text: str, form: str) -> None:
+    path = tmp_path / name
+    tifffile.imwrite(path, np.zeros((4, 4), np.uint8), description=text or None, metadata=None)
+    claim = look(path)
+    assert claim is not None
+    assert (claim.format, claim.lists, claim.problems) == (form, (name,), ())
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.tif", b""),
+        ("a.tif", b"hello"),
+        ("a.txt", b"<OME/>"),
+        ("a.companion.ome", b""),
+        ("a.companion.ome", b"hello"),
+    ],
+)
+def test_other_files_are_of_no_format(tmp_path: Path, name: str, data: bytes) -> None:
+    (tmp_path / name).write_bytes(data)
+    assert look(tmp_path / name) is None
+
+
+def test_an_unfinished_tiff_claims_itself(tmp_path: Path) -> None:
+    path = tmp_path / "growing.ome.tif"
+    path.write_bytes(b"II*\0\0\0\0\0")
+    assert look(path) == Claim("tiff", ("growing.ome.tif",), "growing.ome")
+    assert by_name("tiff").examine(tmp_path, (path.name,)).sound is False
+
+
+def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        look(tmp_path / "gone.tif")
+    for form in FORMATS:
+        with pytest.raises(FileNotFoundError):
+            form.examine(tmp_path / "share that went away", ("gone.tif",))
+
+
+def test_each_format_is_found_by_its_name() -> None:
+    assert [by_name(form.name) for form in FORMATS] == list(FORMATS)
+    with pytest.raises(KeyError):
+        by_name("png")
+
+
+def test_nothing_heavy_is_imported_with_the_formats() -> None:
+    code = "import sys, watcher.formats; print({'defusedxml', 'numpy', 'tifffile', 'pyexpat'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
