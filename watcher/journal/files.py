@@ -72,6 +72,8 @@ class Files:
         """The same with the time since which each file has been at rest."""
         with self._database.transaction() as sql:
             directory = self._directory(root, folder)
+            # Kept until the sets know of it: a crash between the two must not lose a file.
+            sql.execute("UPDATE directory SET dirty = 1 WHERE id = ?", (directory,))
             sql.executemany(
                 """INSERT INTO file (directory, name, size, mtime_ns, identity, changed_at) VALUES (?, ?, ?, ?, ?, ?)
                    ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, live = 1, claim = NULL,
@@ -87,7 +89,24 @@ class Files:
         with self._database.transaction() as sql:
             where, values = _below(root, folder)
             sql.execute(f"DELETE FROM file WHERE directory IN (SELECT id FROM directory WHERE {where})", values)
-            sql.execute(f"DELETE FROM directory WHERE {where}", values)
+            sql.execute(f"UPDATE directory SET dirty = 1 WHERE {where}", values)
+
+    def dirty(self, root: Path) -> set[str]:
+        """The folders in which something changed since they were last taken in."""
+        query = "SELECT path FROM directory INDEXED BY directory_dirty WHERE root = ? AND dirty = 1"
+        return {os.fsdecode(row[0]) for row in self._database.rows(query, (_blob(root),))}
+
+    def taken_in(self, root: Path, folders: Iterable[str]) -> None:
+        """What changed in these folders is part of the sets now; those that hold nothing any more are dropped."""
+        with self._database.transaction() as sql:
+            for folder in folders:
+                values = (_blob(root), _blob(folder))
+                sql.execute("UPDATE directory SET dirty = 0 WHERE root = ? AND path = ?", values)
+                sql.execute(
+                    """DELETE FROM directory WHERE root = ? AND path = ?
+                       AND NOT EXISTS (SELECT 1 FROM file WHERE directory = directory.id)""",
+                    values,
+                )
 
     def subfolders(self, root: Path, folder: str) -> set[str]:
         """The known folders directly or indirectly below one, itself not included."""

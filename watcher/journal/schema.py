@@ -10,8 +10,10 @@ CREATE TABLE directory (
     id INTEGER PRIMARY KEY,
     root BLOB NOT NULL,
     path BLOB NOT NULL,
+    dirty INTEGER NOT NULL DEFAULT 0,
     UNIQUE (root, path)
 );
+CREATE INDEX directory_dirty ON directory (root) WHERE dirty = 1;
 CREATE TABLE file (
     directory INTEGER NOT NULL REFERENCES directory (id),
     name BLOB NOT NULL,

@@ -60,6 +60,7 @@ class Sets:
 
         Raises SetNotFound, also if several sets fit.
         """
+        text = _text(text)
         identifier = text if text.startswith("urn:uuid:") else f"urn:uuid:{text}"
         query = """SELECT * FROM image_set WHERE id = ?1 OR name = ?2 OR collection = ?2 OR (length(?2) >= 4 AND
                    substr(id, 1, length(?1)) = ?1) ORDER BY version DESC"""
@@ -187,7 +188,7 @@ class Sets:
 
     @staticmethod
     def _log(sql: sqlite3.Connection, set_id: str, now: float, state: State, note: str) -> None:
-        sql.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (set_id, now, state, note))
+        sql.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (set_id, now, state, _text(note)))
 
 
 def _to_column(name: str, value: Any) -> Any:
@@ -195,7 +196,12 @@ def _to_column(name: str, value: Any) -> Any:
         return json.dumps(dict(value) if name == "embedded" else list(value), ensure_ascii=True)
     if name in {"root", "folder"}:
         return os.fsencode(value)
-    return value
+    return _text(value) if isinstance(value, str) else value
+
+
+def _text(value: str) -> str:
+    """Text that any database can hold, although it may speak of a file whose name is none."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _from_row(row: sqlite3.Row) -> ImageSet:

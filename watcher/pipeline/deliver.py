@@ -1,18 +1,18 @@
 """Sending the members of a valid set to its collection, several at a time, each read exactly once."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from watcher.errors import Conflict
 from watcher.journal import Journal
-from watcher.model import ImageSet, Member, State
+from watcher.model import Avu, ImageSet, Member, State
 from watcher.pipeline.destination import Destination
 from watcher.provenance import manifest
-from watcher.provenance.vocabulary import COMPLETE
-from watcher.stores.base import Replica, Session, Store
+from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
+from watcher.stores.base import Session, Store
 from watcher.stores.source import Source
 
 #: Called with a set, a member and the number of its bytes that have just been sent.
@@ -87,8 +87,10 @@ class Delivery:
             return self._no_new_version(image_set, members)
         if not image_set.claimed:
             image_set = self._claim(image_set, members)
-            if self._published_before(image_set):
-                return self._recognise(image_set, members, now())
+        state = self.crew.session.avus(_collection(image_set)) & {COMPLETE, SUPERSEDED}
+        if state:
+            # Published, though the journal does not say so: it was lost, or its files changed just at the marker.
+            return self._recognise(image_set, members, now(), newest=SUPERSEDED not in state)
         unsent = [member for member in members if member.sha256 is None]
         self.crew.each(lambda member: self._send(image_set, member), unsent)
         return self.journal.sets.advance(image_set, State.DELIVERED, now(), f"{len(unsent)} files sent")
@@ -113,17 +115,14 @@ class Delivery:
                 return self.journal.sets.change(image_set, claimed=True)
         raise Conflict(f"{image_set.collection or image_set.name}: this collection belongs to something else already")
 
-    def _published_before(self, image_set: ImageSet) -> bool:
-        """Whether the store has this very set already: then the journal was lost and is being rebuilt."""
-        return COMPLETE in self.crew.session.avus(_collection(image_set))
-
-    def _recognise(self, image_set: ImageSet, members: Sequence[Member], now: float) -> ImageSet:
+    def _recognise(self, image_set: ImageSet, members: Sequence[Member], now: float, *, newest: bool) -> ImageSet:
         """Compare what is published with what is on the disk, and never change what is published."""
-        there = self.crew.session.replicas(_collection(image_set))
         digests = self._digests(image_set, members)
-        if _same(there, members, digests):
-            for member in members:
-                self.journal.sets.sent(image_set, member, digests[member.target])
+        read = [replace(member, sha256=digests[member.target]) for member in members]
+        published = self.crew.session.avus(_collection(image_set))
+        if newest and Avu(MANIFEST_DIGEST, manifest.digest(read)) in published:
+            for member in read:
+                self.journal.sets.sent(image_set, member, member.sha256)
             return self.journal.sets.advance(image_set, State.DELIVERED, now, "found in the store")
         with self.journal.database.transaction():
             files = self.journal.files.of_set(image_set.id)
@@ -171,9 +170,3 @@ def source_of(image_set: ImageSet, member: Member) -> Source:
 def _collection(image_set: ImageSet) -> str:
     assert image_set.collection is not None  # noqa: S101 - a claimed set has one
     return image_set.collection
-
-
-def _same(there: Mapping[str, Replica], members: Sequence[Member], digests: Mapping[str, str]) -> bool:
-    expected = {member.target: (member.facts.size, digests[member.target]) for member in members}
-    found = {target: (replica.size, replica.sha256) for target, replica in there.items() if target != manifest.NAME}
-    return found == expected

@@ -31,19 +31,23 @@ class Destination:
         """The collections for a set in the order of preference: its own, then ones that cannot be another set's.
 
         A later version is told by `.v2`; a name that something else has already by the first digits of the set's
-        identifier. Raises NameRefused.
+        identifier. If the folder of the set has the name of another set, which has that collection for itself, it
+        becomes `name~folder` beside it. Raises NameRefused.
         """
-        version = f".v{image_set.version}" if image_set.version > 1 else ""
-        yield self._fill(image_set, members, image_set.name + version)
-        yield self._fill(image_set, members, f"{image_set.name}{version}~{image_set.id[9:17]}")
+        name = image_set.name + (f".v{image_set.version}" if image_set.version > 1 else "")
+        other_name = f"{name}~{image_set.id[9:17]}"
+        for folder in ("", "~folder"):
+            yield self._fill(image_set, members, name, folder)
+            yield self._fill(image_set, members, other_name, folder)
 
-    def _fill(self, image_set: ImageSet, members: Sequence[Member], name: str) -> str:
+    def _fill(self, image_set: ImageSet, members: Sequence[Member], name: str, mark: str) -> str:
         zone = self._profile.instrument.timezone
         at = datetime.fromtimestamp(acquired_at(members), ZoneInfo(zone) if zone else None)
         captured = self._capture.match(image_set.place)
         # Folders whose names the template uses as fields already are not repeated.
         used = self._capture.depth if self._template.names.intersection(self._capture.names) else 0
-        folder = PurePosixPath(*image_set.place.parts[used:])
+        parts = image_set.place.parts[used:]
+        folder = PurePosixPath(parts[0] + mark, *parts[1:]) if parts else PurePosixPath()
         values = {
             "year": f"{at:%Y}",
             "month": f"{at:%m}",

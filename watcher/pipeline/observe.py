@@ -82,7 +82,7 @@ class Sweep:
         """Look only at these folders, and at what is new below them."""
         seen = Seen()
         self._check_root(known=False)
-        stack = list(folders)
+        stack = [folder for folder in folders if self._is_watched(folder)]
         while stack:
             folder = stack.pop()
             before = self._listings.get(folder)
@@ -90,6 +90,15 @@ class Sweep:
             below = self._visit(folder, seen, {}, deep=True)
             stack.extend(path for path in below if path not in known or path not in self._listings)
         return seen
+
+    def _is_watched(self, folder: str) -> bool:
+        """Whether a sweep would come to this folder: no part of its path is temporary, excluded or a link."""
+        path = ""
+        for part in folder.split("/") if folder else ():
+            path = f"{path}/{part}" if path else part
+            if not self._wanted.folder(path, part) or (self.watch.path / path).is_symlink():
+                return False
+        return True
 
     def _live_by_folder(self) -> dict[str, dict[str, FileFacts]]:
         live: dict[str, dict[str, FileFacts]] = {}
@@ -137,6 +146,7 @@ class Sweep:
         seen.listed += 1
         folders: list[str] = []
         now_there: dict[str, tuple[FileFacts, float]] = {}
+        unsure: set[str] = set()
         for entry in _entries(path):
             relative = f"{folder}/{entry.name}" if folder else entry.name
             try:
@@ -153,13 +163,17 @@ class Sweep:
             except FileNotFoundError:
                 continue
             except OSError as error:
+                # Whatever it is, it is there: what is known of it stays known.
+                unsure.add(entry.name)
                 seen.problems.append(f"{path / entry.name}: it cannot be looked at ({error.strerror or error})")
         seen.files += len(now_there)
-        self._compare(folder, now_there, seen)
-        self._forget_lost_folders(folder, folders, seen)
+        self._compare(folder, now_there, unsure, seen)
+        self._forget_lost_folders(folder, {*folders, *(f"{folder}/{name}".lstrip("/") for name in unsure)}, seen)
         return tuple(folders)
 
-    def _compare(self, folder: str, now_there: dict[str, tuple[FileFacts, float]], seen: Seen) -> None:
+    def _compare(
+        self, folder: str, now_there: dict[str, tuple[FileFacts, float]], unsure: set[str], seen: Seen
+    ) -> None:
         known = self._files.known(self.watch.path, folder)
         now = self._clock.now()
         changed = {
@@ -167,7 +181,7 @@ class Sweep:
             for name, (facts, touched) in now_there.items()
             if known.get(name) != facts
         }
-        gone = known.keys() - now_there.keys()
+        gone = known.keys() - now_there.keys() - unsure
         if changed or gone:
             self._files.record_since(self.watch.path, folder, changed, gone)
             seen.changed.add(folder)
@@ -191,7 +205,7 @@ class Sweep:
             self._files.record(self.watch.path, folder, changed, (), self._clock.now())
             seen.changed.add(folder)
 
-    def _forget_lost_folders(self, folder: str, folders: list[str], seen: Seen) -> None:
+    def _forget_lost_folders(self, folder: str, there: set[str], seen: Seen) -> None:
         before = self._listings.get(folder)
         if before is None:
             depth = folder.count("/") + 1 if folder else 0
@@ -199,7 +213,7 @@ class Sweep:
             known = {"/".join(path.split("/")[: depth + 1]) for path in below}
         else:
             known = set(before.folders)
-        for lost in known - set(folders):
+        for lost in known - there:
             self._forget(lost, seen)
 
     def _forget(self, folder: str, seen: Seen) -> None:

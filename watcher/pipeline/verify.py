@@ -3,6 +3,7 @@
 from watcher.errors import FixityError
 from watcher.journal import Journal
 from watcher.model import ImageSet, Member, State
+from watcher.provenance.vocabulary import COMPLETE, SUPERSEDED
 from watcher.stores.base import Replica, Session
 
 
@@ -12,8 +13,10 @@ def verify(image_set: ImageSet, journal: Journal, session: Session, now: float) 
     Leftovers of members that the set no longer has are removed first; what others put there is left alone.
     """
     collection = image_set.collection or ""
-    for target in journal.sets.leftovers(image_set.id):
-        session.remove(collection, target)
+    leftovers = journal.sets.leftovers(image_set.id)
+    if leftovers and not session.avus(collection) & {COMPLETE, SUPERSEDED}:
+        for target in leftovers:
+            session.remove(collection, target)
     there = session.replicas(collection)
     members = journal.sets.members(image_set.id)
     wanting = {member.target: problem for member in members if (problem := _problem(member, there.get(member.target)))}

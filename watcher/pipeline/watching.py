@@ -38,13 +38,13 @@ class Watching:
     def look_everywhere(self, *, deep: bool = False) -> Seen:
         """Sweep the whole folder and take in what changed."""
         seen = self.sweep.run(deep=deep)
-        self._take_in(seen.changed)
+        self._take_in()
         return seen
 
     def look_at(self, folders: Iterable[str]) -> Seen:
         """Look at some folders, because something is said to have happened there."""
         seen = self.sweep.look_at(folders)
-        self._take_in(seen.changed)
+        self._take_in()
         return seen
 
     def judge(self) -> None:
@@ -55,9 +55,8 @@ class Watching:
             return
         folders = {folder for one in due for folder in self._folders_of(one)}
         # What is decided must rest on what is on the disk now, not on what the last sweep saw.
-        changed = self.sweep.look_at(folders).changed
-        areas = {self.assembly.area_of(folder) for folder in folders | changed}
-        self._enter(areas, judge=True)
+        self.sweep.look_at(folders)
+        self._take_in(folders)
 
     def next_due(self) -> float | None:
         """When the next growing set wants to be judged."""
@@ -78,18 +77,21 @@ class Watching:
     def _growing(self) -> list[ImageSet]:
         return [one for one in self._journal.sets.in_states(State.GROWING) if one.root == self.watch.path]
 
-    def _take_in(self, changed: set[str]) -> None:
-        if changed:
-            self._enter({self.assembly.area_of(folder) for folder in changed}, judge=False)
-            self.census.drop_empty(self._clock.now())
-
-    def _enter(self, areas: Iterable[str], *, judge: bool) -> None:
+    def _take_in(self, due: Iterable[str] = ()) -> None:
+        """Make sets of what changed on the disk, and judge those in the folders that are due."""
         now = self._clock.now()
-        for area in sorted(areas):
-            for image_set, group in self.census.enter(self.assembly.groups(area, now), now):
-                if judge:
-                    self._judge(image_set, group)
-        if judge:
+        dirty = self._journal.files.dirty(self.watch.path)
+        areas: dict[str, set[str]] = {self.assembly.area_of(folder): set() for folder in due}
+        judged = set(areas)
+        for folder in dirty:
+            areas.setdefault(self.assembly.area_of(folder), set()).add(folder)
+        for area, folders in sorted(areas.items()):
+            with self._journal.database.transaction():
+                for image_set, group in self.census.enter(self.assembly.groups(area, now), now):
+                    if area in judged:
+                        self._judge(image_set, group)
+                self._journal.files.taken_in(self.watch.path, folders)
+        if areas:
             self.census.drop_empty(now)
 
     def _judge(self, image_set: ImageSet, group: Group) -> None:

@@ -1,5 +1,6 @@
 """`manifest-sha256.txt`: the members of a set with their digests, as `sha256sum -c` reads it."""
 
+import hashlib
 from collections.abc import Iterable
 
 from watcher.model import Member
@@ -13,6 +14,11 @@ def text(members: Iterable[Member]) -> str:
     A name with a backslash is escaped and its line marked, as GNU sha256sum does (coreutils manual, md5sum invocation).
     """
     return "".join(sorted(_line(member) for member in members))
+
+
+def digest(members: Iterable[Member]) -> str:
+    """The SHA-256 of the manifest, as hex: two sets with the same one hold the same bytes under the same names."""
+    return hashlib.sha256(text(members).encode("utf-8")).hexdigest()
 
 
 def _line(member: Member) -> str:

@@ -1,6 +1,5 @@
 """What a published set says of itself: the attributes on its collection (requirements-and-metadata.md, section 10)."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
 from typing import Final
@@ -15,6 +14,7 @@ STATE: Final = "acq:state"
 UPLOADING: Final = Avu(STATE, "uploading")
 COMPLETE: Final = Avu(STATE, "complete")
 SUPERSEDED: Final = Avu(STATE, "superseded")
+MANIFEST_DIGEST: Final = "acq:manifest.sha256"
 #: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, with a sign of it.
 _LIMIT: Final = 2700
 
@@ -24,7 +24,6 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
 
     `zone` is the instrument's time zone, None for this computer's own.
     """
-    listing = manifest.text(members).encode("utf-8")
     instrument = profile.instrument
     started = min((member.facts.mtime_ns for member in members), default=0) / 1e9
     ended = acquired_at(members)
@@ -46,7 +45,7 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:num_files", len(members)),
         ("dcat:byteSize", sum(member.facts.size for member in members)),
         ("acq:manifest", manifest.NAME),
-        ("acq:manifest.sha256", hashlib.sha256(listing).hexdigest()),
+        (MANIFEST_DIGEST, manifest.digest(members)),
         ("acq:fixity", "end-to-end"),
         ("acq:completion_rule", image_set.completed_by),
         ("acq:complete", "yes" if image_set.whole else "no"),
@@ -78,4 +77,4 @@ def _iso(seconds: float, zone: tzinfo | None) -> str:
 
 def _fit(value: str) -> str:
     data = value.encode("utf-8", "backslashreplace")
-    return value if len(data) <= _LIMIT else data[: _LIMIT - 3].decode("utf-8", "ignore") + "..."
+    return data.decode("utf-8") if len(data) <= _LIMIT else data[: _LIMIT - 3].decode("utf-8", "ignore") + "..."
