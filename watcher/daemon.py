@@ -1,11 +1,12 @@
 """One process: what runs in which thread, when, and how it stops."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from watcher.clock import Clock, SystemClock
-from watcher.errors import JournalFull, StoreUnreachable, WatcherError, WatchFolderError
+from watcher.errors import StaleSet, StoreUnreachable, WatcherError, WatchFolderError
 from watcher.journal import Journal
 from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.pipeline.deliver import Crew
@@ -86,8 +87,9 @@ class Daemon:
 
     def check_store(self) -> None:
         """Raise if the store is away, refuses the login, or the collection that all sets go below is missing."""
+        used = bool(self.journal.sets.in_states(State.PUBLISHED, State.RELEASED, limit=1))
         for destination in self.destinations.values():
-            self.store.check(destination.base)
+            self.store.check(destination.base, used=used)
 
     def run(self) -> None:
         """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
@@ -139,7 +141,8 @@ class Daemon:
         growing = self.journal.sets.in_states(State.GROWING, limit=1)
         if growing and settle and not self._clock.wait(settle, self._stop):
             for image_set in self.journal.sets.in_states(State.GROWING):
-                self.journal.sets.change(image_set, retry_at=0.0)
+                with contextlib.suppress(StaleSet):
+                    self.journal.sets.change(image_set, retry_at=0.0)
             self.observe()
 
     def _drain(self, way: Way) -> None:
@@ -194,7 +197,9 @@ class Daemon:
         """Do something that writes to the journal; a full disk or a missing folder passes, and is told."""
         try:
             work()
-        except (JournalFull, WatchFolderError) as error:
+        except WatcherError as error:
+            if not error.transient:
+                raise
             self._listener.trouble("watch", str(error))
         else:
             self._listener.trouble("watch", "")
@@ -249,10 +254,12 @@ class _Patrol:
         self.hints = hints
         self._next_sweep = 0.0
         self._next_deep = 0.0
+        self._next_start = 0.0
 
     def round(self, now: float, report: Callable[[Watching, Seen], None]) -> float:
         """Do what is due now; seconds until something is due again. Raises WatchFolderError and JournalError."""
-        if not self.hints.alive:
+        if not self.hints.alive and now >= self._next_start:
+            self._next_start = now + LONGEST_WAIT
             self.hints.stop()
             self.hints.start()
         folders, overflow = self.hints.take()

@@ -2,6 +2,7 @@
 
     WatcherError                    1
     ├── UsageError                  2   the command was called wrongly
+    │   └── SetNotFound             2   no such set in the journal
     ├── ConfigurationError         78   the profile or its surroundings are wrong
     │   ├── ProfileError                one or more places in a profile, each with file:line:column
     │   ├── WatchFolderError            the watched folder is missing or may not be read
@@ -13,19 +14,18 @@
     │   ├── JournalFull             5   the disk or quota that holds it is full
     │   ├── JournalTooNew          78   written by a later version
     │   └── StaleSet                5   the set was changed meanwhile, by a sweep or a person
-    ├── SourceError                     one file on the acquisition disk
+    ├── SourceError                 5   one file on the acquisition disk
     │   ├── SourceChanged           5   it changed while it was read
     │   ├── SourceGone              5   it is no longer there
     │   └── SourceUnreadable        5   it is there and cannot be read
-    ├── StoreError                  1
-    │   ├── StoreUnreachable        5   no answer
-    │   ├── StoreBusy               5   a replica is locked or still being written
-    │   ├── StoreFull               5   the resource is full or down
-    │   ├── FixityError             5   the store holds other bytes than were sent
-    │   ├── NotAllowed              3   the service account lacks a permission
-    │   ├── NameRefused             3   the store cannot hold such a name
-    │   └── Conflict                3   something that is not ours is there already
-    └── SetNotFound                 2   no such set in the journal
+    └── StoreError                  1   the store answered with something that no other class describes
+        ├── StoreUnreachable        5   no answer
+        ├── StoreBusy               5   a replica is locked or still being written
+        ├── StoreFull               5   the resource is full or down
+        ├── FixityError             5   the store holds other bytes than were sent
+        ├── NotAllowed              3   the service account lacks a permission
+        ├── NameRefused             3   the store cannot hold such a name
+        └── Conflict                3   something that is not ours is there already
 
 `transient` says whether waiting may mend it: such a failure keeps a set in its state with a time for the next attempt;
 any other one holds the set for a person. `store_wide` says that it concerns every set alike, so that none is blamed.

@@ -72,7 +72,9 @@ def test_all_samples_arrive_in_irods(
         assert ("acq:num_files", str(len(one["members"]))) in avus
         manifest = server.objects(one["collection"] + "/")[one["collection"] + "/manifest-sha256.txt"].read()
         assert ("acq:manifest.sha256", digest(manifest)) in avus
-        assert manifest.decode() == "".join(sorted(f"{m['sha256']}  {m['path']}\n" for m in one["members"]))
+        assert manifest.decode() == "".join(
+            f"{m['sha256']}  {m['path']}\n" for m in sorted(one["members"], key=lambda m: str(m["path"]))
+        )
     assert on_disk(program.data) == expected
 
 

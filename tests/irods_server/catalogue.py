@@ -116,17 +116,18 @@ class Catalogue:
     def _attach(self, item: Collection, parent: Collection | None, owner: str) -> Collection:
         if parent is not None:
             parent.children[split(item.path)[1]] = item
-            self._inherit(item, parent)
             item.inherit = parent.inherit
-        if owner in self.users:
-            item.access[self.users[owner].id] = OWN
+        self._first_access(item, parent, self.users.get(owner))
         self.collections[item.path] = item
         return item
 
     @staticmethod
-    def _inherit(item: Entity, parent: Collection) -> None:
-        if parent.inherit:
+    def _first_access(item: Entity, parent: Collection | None, maker: User | None) -> None:
+        """Its maker's, or where the parent hands access down only what that gives (db_plugin.cpp, chlRegColl)."""
+        if parent is not None and parent.inherit:
             item.access.update(parent.access)
+        elif maker is not None:
+            item.access[maker.id] = OWN
 
     def writable_parent(self, user: User, path: str) -> Collection:
         """The collection above `path`, where `user` may create (texts: 05-put606, 12-permission-denied)."""
@@ -184,8 +185,7 @@ class Catalogue:
             number, split(path)[1], parent, user.name, resource, self.vault / str(number), type=kind or "generic"
         )
         item.token = str(uuid.uuid4())
-        self._inherit(item, parent)
-        item.access[user.id] = OWN
+        self._first_access(item, parent, user)
         parent.objects[item.name] = item
         parent.modified = now()
         self.objects_by_id[item.id] = item

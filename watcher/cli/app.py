@@ -10,7 +10,7 @@ import platformdirs
 import typer
 from rich.console import Console
 
-from watcher import names
+from watcher import __version__, names
 from watcher.errors import Exit, UsageError, WatcherError
 from watcher.journal import FILE_NAME, Journal
 from watcher.profile import Profile
@@ -33,14 +33,33 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instea
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")]
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        say(f"irods-watcher {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    _: Annotated[bool, typer.Option("--version", help="Show the version and exit.", callback=_version)] = False,
+) -> None:
+    pass
+
+
 def out() -> Console:
     """A console for data on stdout; as wide as the terminal, and never cutting lines when it is none."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False, markup=False)
+    terminal = sys.stdout.isatty()
+    return Console(soft_wrap=not terminal, width=None if terminal else 200, highlight=False, markup=False)
 
 
 def say(text: str) -> None:
-    """Print one line of data."""
-    out().print(text)
+    """Print one line of data; what no terminal can show of a file's name is shown as its code."""
+    out().print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def files(count: int) -> str:
+    """A number of files in words."""
+    return f"{count} file" if count == 1 else f"{count} files"
 
 
 def state_of(profile: Profile, state: Path | None) -> Path:
@@ -84,13 +103,22 @@ def run_app(arguments: list[str] | None = None) -> int:
 
 def complain(text: str) -> None:
     """Print a message for a person on stderr."""
-    print(f"irods-watcher: {text}", file=sys.stderr)  # noqa: T201 - the one outlet for messages
+    complain_plainly(f"irods-watcher: {text}")
+
+
+def complain_plainly(text: str) -> None:
+    """Print on stderr; what no terminal can show of a file's name is shown as its code."""
+    printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    print(printable, file=sys.stderr)  # noqa: T201 - the one outlet for messages
 
 
 def _unforeseen(error: Exception) -> int:
     usage: Any = getattr(error, "format_message", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        complain_plainly(usage())
+        return Exit.USAGE
     if usage is not None:  # typer's own errors: an unknown option, a missing argument
-        complain(f"{usage()}; see --help")
+        complain(f"{usage().rstrip('.')}; see --help")
         return Exit.USAGE
     place = traceback.extract_tb(error.__traceback__)[-1]
     complain(

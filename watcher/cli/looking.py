@@ -1,6 +1,5 @@
 """The verbs that only look: `status`, `list`, `show`, `explain`, `inspect`."""
 
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ from rich.table import Table
 
 from watcher import profile as profiles
 from watcher.cli import records
-from watcher.cli.app import JsonOption, StateOption, app, journal_only, out, say
+from watcher.cli.app import JsonOption, StateOption, files, journal_only, out, say
 from watcher.cli.console import PLAIN, amount, when
 from watcher.errors import Exit
 from watcher.journal import watched_by
@@ -18,9 +17,8 @@ from watcher.pipeline.explain import explain as find_reasons
 from watcher.pipeline.inspect import inspect as look_into
 
 
-@app.command()
 def status(state: StateOption = None, json: JsonOption = False) -> int:
-    """One screen: is the watcher running, is everything safe, what needs a person.
+    """Is everything safe, and does anything need you?
 
     Example: irods-watcher status
     """
@@ -48,13 +46,12 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
     return Exit.OK
 
 
-@app.command(name="list")
 def list_sets(
     only: Annotated[list[State] | None, typer.Option("--in", help="Only sets in this state.")] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """The sets that the journal knows.
+    """All sets, and where each is.
 
     Example: irods-watcher list --in held
     """
@@ -73,13 +70,12 @@ def list_sets(
         out().print(table if sets else "No sets.")
 
 
-@app.command()
 def show(
     which: Annotated[str, typer.Argument(help="Name, identifier or collection of a set.", show_default=False)],
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """One set: its members with their digests, and everything that happened to it.
+    """One set: its files, digests and history.
 
     Example: irods-watcher show 20260304_Actin_plate3
     """
@@ -106,20 +102,21 @@ def show(
             if value:
                 say(f"  {title}: {value}")
         total = sum(member.facts.size for member in members)
-        say(f"  {len(members)} files, {amount(total)}")
+        say(f"  {files(len(members))}, {amount(total)}")
         for member in members:
             say(f"    {member.sha256 or 'not sent yet':64}  {member.target}")
         for at, to, note in history:
             say(f"  {when(at)}  {to}: {note}")
 
 
-@app.command()
 def explain(
     path: Annotated[Path, typer.Argument(help="A file in the watched folder.", show_default=False)],
     profile: Annotated[Path, typer.Option("--profile", "-p", help="The instrument's profile.", show_default=False)],
     json: JsonOption = False,
 ) -> int:
-    """Why a file is not in the store yet: its set, which rule is not met, and where it would go.
+    """Why a file is not in the archive yet.
+
+    Its set, which rule is not met, and where it would go.
 
     Example: irods-watcher explain D:/Data/jdoe/scan.tif --profile lsm980.yaml
     """
@@ -131,23 +128,24 @@ def explain(
     return Exit.OK
 
 
-@app.command()
 def inspect(
     path: Annotated[Path, typer.Argument(help="A file or folder, anywhere.", show_default=False)],
     json: JsonOption = False,
 ) -> int:
-    """What something is: its sets, whether they are complete and sound, what they say of themselves. Needs no profile.
+    """What a file or folder is: complete? sound?
 
-    Exit code 3 if a set is incomplete or not sound. Example: irods-watcher inspect plate3/
+    Also what the sets in it say of themselves. Needs no profile. Exit code 3 if a set is incomplete or not sound.
+
+    Example: irods-watcher inspect plate3/
     """
     found = list(look_into(path.absolute()))
     if json:
         records.emit(sets=[records.of_inspection(one) for one in found])
     else:
         for one in found:
-            say(f"{one.group.name}: {one.group.format or 'format not known'}, {len(one.group.files)} files")
+            say(f"{one.group.name}: {one.group.format or 'format not known'}, {files(len(one.group.files))}")
             say(f"  complete: {'yes' if one.complete else 'no, missing ' + ', '.join(one.group.missing)}")
-            sound = {True: "yes", False: "no", None: "unchecked"}[one.validation.sound]
+            sound = {True: "yes", False: "no", None: "cannot be told"}[one.validation.sound]
             say(f"  sound: {sound} ({one.validation.checked})")
             for problem in one.validation.problems:
                 say(f"  problem: {problem}")
@@ -170,7 +168,3 @@ def _sentence(counts: dict[State, int], store: str) -> str:
     if open_sets:
         return f"{open_sets} {'set is' if open_sets == 1 else 'sets are'} on the way; {safe} safe in the archive."
     return f"All {safe} sets are safe in the archive." if safe else "No sets yet."
-
-
-def _ago(seconds: float) -> str:
-    return f"{time.time() - seconds:.0f} s ago"

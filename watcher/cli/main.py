@@ -1,19 +1,27 @@
-"""The command `irods-watcher`."""
+"""The command `irods-watcher`: its verbs, in the order in which people meet them."""
 
 import sys
 
-from watcher import __version__
 from watcher.cli import looking, orders, running, setting_up, trying
-from watcher.cli.app import app, run_app, say
+from watcher.cli.app import app, run_app
 
-#: The modules that hold the verbs; importing them is what registers them.
-VERBS = (setting_up, running, looking, orders, trying)
-
-
-@app.command()
-def version() -> None:
-    """The version of this program."""
-    say(f"irods-watcher {__version__}")
+VERBS = (
+    setting_up.init,
+    setting_up.validate,
+    running.run,
+    running.once,
+    looking.status,
+    looking.list_sets,
+    looking.show,
+    looking.explain,
+    looking.inspect,
+    orders.retry,
+    orders.skip,
+    trying.simulate,
+    trying.demo,
+)
+for verb in VERBS:
+    app.command(name="list" if verb is looking.list_sets else None)(verb)
 
 
 def main() -> None:

@@ -5,19 +5,18 @@ from typing import Annotated
 
 import typer
 
-from watcher.cli.app import StateOption, app, journal_only, say
+from watcher.cli.app import StateOption, journal_only, say
 from watcher.errors import StaleSet, UsageError
 from watcher.journal import Journal
 from watcher.model import UNDER_WAY, ImageSet, State
 
 
-@app.command()
 def retry(
     which: Annotated[str | None, typer.Argument(help="Name or identifier of a set.", show_default=False)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that are held.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Try a set again that is held, left out, or waiting for its next attempt.
+    """Try a set again that is held or left out.
 
     Example: irods-watcher retry --all
     """
@@ -32,13 +31,12 @@ def retry(
             say("No set is held.")
 
 
-@app.command()
 def skip(
     which: Annotated[str, typer.Argument(help="Name or identifier of a set.", show_default=False)],
     reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")] = "a person said so",
     state: StateOption = None,
 ) -> None:
-    """Leave a set out: it is not delivered, and its files stay where they are.
+    """Leave a set out; its files stay where they are.
 
     Example: irods-watcher skip test-image --reason "only a focus test"
     """

@@ -16,7 +16,7 @@ import typer
 from watcher import osfacts
 from watcher import profile as profiles
 from watcher.cli import records
-from watcher.cli.app import JsonOption, ProfileArgument, StateOption, VerboseOption, app, say, state_of
+from watcher.cli.app import JsonOption, ProfileArgument, StateOption, VerboseOption, say, state_of
 from watcher.cli.console import PLAIN, LogListener, listening, set_up_logs
 from watcher.daemon import Daemon, Round
 from watcher.errors import Exit
@@ -25,9 +25,8 @@ from watcher.model import ImageSet, State
 from watcher.profile import Profile
 
 
-@app.command()
 def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOption = False) -> int:
-    """Watch the instrument's folders and deliver every finished set, until stopped by Ctrl-C or SIGTERM.
+    """Watch, and deliver every finished set, until stopped.
 
     Example: irods-watcher run lsm980.yaml
     """
@@ -44,7 +43,6 @@ def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOpt
     return Exit.INTERRUPTED if signal.SIGINT in signals else Exit.OK
 
 
-@app.command()
 def once(
     profile: ProfileArgument,
     state: StateOption = None,
@@ -52,10 +50,12 @@ def once(
     json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> int:
-    """Deliver every set that is finished now, then end.
+    """Deliver every set that is finished now, and end.
 
     Exit code 0: everything in the watched folders is safe. 5: not yet everything, run it again later. 3: a set needs a
-    person. Example: irods-watcher once lsm980.yaml --dry-run
+    person.
+
+    Example: irods-watcher once lsm980.yaml --dry-run
     """
     set_up_logs(verbose=verbose)
     loaded = profiles.load(profile)

@@ -8,13 +8,12 @@ import typer
 from watcher import formats
 from watcher import profile as profiles
 from watcher.cli import records
-from watcher.cli.app import JsonOption, app, say
+from watcher.cli.app import JsonOption, say
 from watcher.errors import Exit, ProfileError, UsageError, WatcherError
 from watcher.profile.sample import sample
 from watcher.stores import open_store
 
 
-@app.command()
 def init(
     path: Annotated[Path, typer.Argument(help="The profile to write; never overwritten.")] = Path("profile.yaml"),
     instrument: Annotated[str, typer.Option(help="A short name for the instrument.")] = "my-microscope",
@@ -45,13 +44,12 @@ def init(
     say(f"{path} is written. Next: look through it, then `irods-watcher validate {path}`.")
 
 
-@app.command()
 def validate(
     paths: Annotated[list[Path], typer.Argument(help="The profiles to check.", show_default=False)],
     online: Annotated[bool, typer.Option("--online", help="Also log in and look at the target collection.")] = False,
     json: JsonOption = False,
 ) -> int:
-    """Check profiles: every mistake with its line and column, and what would be right.
+    """Check profiles, every mistake with its line.
 
     Example: irods-watcher validate profiles/*.yaml
     """
@@ -82,4 +80,4 @@ def _check(path: Path, *, online: bool) -> None:
         from watcher.pipeline.destination import Destination
 
         for watch in profile.watch:
-            open_store(profile).check(Destination(profile, watch).base)
+            open_store(profile).check(Destination(profile, watch).base, used=False)

@@ -12,7 +12,7 @@ import typer
 
 from watcher import profile as profiles
 from watcher import simulate as microscope
-from watcher.cli.app import VerboseOption, app, say
+from watcher.cli.app import VerboseOption, say
 from watcher.cli.console import listening, set_up_logs
 from watcher.cli.running import stopped_by_signals
 from watcher.daemon import Daemon
@@ -33,7 +33,6 @@ _SETS = (("ome-tiff-series", "embryo"), ("growing-stack", "timelapse"), ("plane-
 _PATIENCE = 60.0
 
 
-@app.command()
 def simulate(
     kind: Annotated[str | None, typer.Argument(help="What to write; none: list them.", show_default=False)] = None,
     into: Annotated[Path, typer.Option(help="The folder to write into.")] = Path(),
@@ -43,7 +42,7 @@ def simulate(
     truncate: Annotated[bool, typer.Option("--truncate", help="Cut the last image file in half.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="Without the pauses of an instrument.")] = False,
 ) -> None:
-    """Write an image set the way an instrument does.
+    """Write an image set as an instrument does.
 
     Example: irods-watcher simulate growing-stack --into data --name timelapse
     """
@@ -60,12 +59,13 @@ def simulate(
     say(f"{name}: {len(written)} files in {into}")
 
 
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="A new folder for the demonstration.")] = Path("demo"),
     verbose: VerboseOption = False,
 ) -> int:
-    """Show the whole way in a minute: a simulated microscope, a watcher, an archive that proves itself.
+    """Show the whole way in a minute.
+
+    A simulated microscope writes, a watcher delivers, and the archive proves itself.
 
     Example: irods-watcher demo
     """

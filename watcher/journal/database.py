@@ -1,6 +1,7 @@
 """The journal's file: opening it, owning it, and setting a broken one aside."""
 
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -19,6 +20,7 @@ from watcher.journal.schema import migrate
 FILE_NAME = "journal.sqlite"
 _LOCK = "journal.lock"
 _HOLDER = "holder.json"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _BROKEN = ("malformed", "not a database", "disk image", "file is encrypted")
 
 
@@ -183,7 +185,7 @@ class Database:
 
 
 def _state_error(path: Path, error: Exception) -> JournalError:
-    if "full" in str(error) or getattr(error, "errno", None) == 28:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_SPACE:
         return JournalFull(f"{path}: the disk that holds the journal is full")
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return JournalError(f"{path}: the journal cannot be used ({why})")

@@ -64,10 +64,10 @@ class Files:
 
         A file without a time of its own has been at rest since `now`.
         """
-        self.record_since(root, folder, {name: (facts, now) for name, facts in changed.items()}, gone)
+        self.record_since(root, folder, {name: (facts, now) for name, facts in changed.items()}, gone, now)
 
     def record_since(
-        self, root: Path, folder: str, changed: Mapping[str, tuple[FileFacts, float]], gone: Iterable[str]
+        self, root: Path, folder: str, changed: Mapping[str, tuple[FileFacts, float]], gone: Iterable[str], now: float
     ) -> None:
         """The same with the time since which each file has been at rest."""
         with self._database.transaction() as sql:
@@ -80,9 +80,14 @@ class Files:
                    identity = excluded.identity, changed_at = excluded.changed_at""",
                 ((directory, _blob(name), *facts, since) for name, (facts, since) in changed.items()),
             )
-            sql.executemany(
-                "DELETE FROM file WHERE directory = ? AND name = ?", ((directory, _blob(name)) for name in gone)
-            )
+            for name in gone:
+                # That a file went away is a change of its set too, and its quiet time begins anew.
+                sql.execute(
+                    """UPDATE image_set SET last_change = max(last_change, ?), retry_at = 0, revision = revision + 1
+                       WHERE state = 'growing' AND id = (SELECT set_id FROM file WHERE directory = ? AND name = ?)""",
+                    (now, directory, _blob(name)),
+                )
+                sql.execute("DELETE FROM file WHERE directory = ? AND name = ?", (directory, _blob(name)))
 
     def forget_folder(self, root: Path, folder: str) -> None:
         """A folder is gone with everything below it."""

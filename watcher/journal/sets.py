@@ -27,7 +27,15 @@ class Sets:
         self._database = database
 
     def create(
-        self, root: Path, folder: PurePosixPath, name: str, *, grouped_by: str, format: str, now: float
+        self,
+        root: Path,
+        folder: PurePosixPath,
+        name: str,
+        *,
+        grouped_by: str,
+        format: str,
+        now: float,
+        last_change: float | None = None,
     ) -> ImageSet:
         """A new growing set; the next version if there was one of that name in that folder before."""
         place = (os.fsencode(root), os.fsencode(folder), name)
@@ -41,12 +49,19 @@ class Sets:
             identifier = f"urn:uuid:{uuid.uuid5(_NAMESPACE, key)}"
             image_set = ImageSet(
                 identifier, root, folder, name, format, grouped_by, State.GROWING,
-                version=version, first_seen=now, last_change=now, supersedes=before,
+                version=version, first_seen=now, last_change=now if last_change is None else last_change,
+                supersedes=before,
             )  # fmt: skip
             values = [_to_column(name, getattr(image_set, name)) for name in _NAMES]
             sql.execute(f"INSERT INTO image_set ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(values))})", values)
             self._log(sql, image_set.id, now, State.GROWING, "first seen")
         return image_set
+
+    def newest(self, root: Path, folder: PurePosixPath, name: str) -> ImageSet | None:
+        """The latest version of the set of this name in this folder."""
+        query = "SELECT * FROM image_set WHERE root = ? AND folder = ? AND name = ? ORDER BY version DESC LIMIT 1"
+        rows = self._database.rows(query, (os.fsencode(root), os.fsencode(folder), name))
+        return _from_row(rows[0]) if rows else None
 
     def get(self, set_id: str) -> ImageSet:
         """The set with this identifier. Raises SetNotFound."""
@@ -183,7 +198,7 @@ class Sets:
 
     def history(self, set_id: str) -> list[tuple[float, State, str]]:
         """What happened to a set: time, state, note."""
-        query = "SELECT at, state, note FROM history WHERE set_id = ? ORDER BY at, rowid"
+        query = "SELECT at, state, note FROM history WHERE set_id = ? ORDER BY rowid"
         return [(at, State(state), note) for at, state, note in self._database.rows(query, (set_id,))]
 
     @staticmethod

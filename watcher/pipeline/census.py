@@ -1,9 +1,12 @@
 """Which set in the journal a group of files is: a new one, one that grows, or one that changed after delivery."""
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from watcher import names
+from watcher.errors import StaleSet
 from watcher.journal import Journal
 from watcher.model import UNDER_WAY, FileFacts, ImageSet, State
 from watcher.pipeline.assemble import Group
@@ -20,12 +23,11 @@ class Census:
     journal: Journal
 
     def enter(self, groups: Iterable[Group], now: float) -> list[tuple[ImageSet, Group]]:
-        """Give each group its set, and return those that grow, with their groups."""
+        """Give each group its set, and return those that grow, with their groups. Raises StaleSet."""
         growing = []
         for group in groups:
             with self.journal.database.transaction():
-                image_set = self._set_for(group, now)
-                image_set = self._update(image_set, group, now)
+                image_set = self._update(self._set_for(group, now), group, now)
                 self._assign(image_set, group)
             if image_set.state is State.GROWING:
                 growing.append((image_set, group))
@@ -37,62 +39,77 @@ class Census:
         for image_set in sets.without_files(self.root):
             if image_set.state is State.GROWING and not image_set.claimed:
                 sets.forget(image_set)
-            else:
-                reason = "all its files disappeared from the disk before it was safe in the store"
+                continue
+            reason = "all its files disappeared from the disk before it was safe in the store"
+            with contextlib.suppress(StaleSet):  # somebody else has just moved it: it is seen again
                 sets.advance(image_set, State.HELD, now, reason, reason=reason)
 
     def _set_for(self, group: Group, now: float) -> ImageSet:
-        found = self._sets_of(group)
+        found = [self.journal.sets.get(set_id) for set_id in sorted({f.set_id for f in group.files if f.set_id})]
+        found.sort(key=lambda one: (_is_untouched(one), one.first_seen, one.id))
         if not found:
-            return self._create(group, now)
-        image_set, *others = sorted(found, key=lambda one: (one.state is State.GROWING, one.first_seen, one.id))
-        if _renamed(image_set, group):
+            return self._by_name(group, now)
+        image_set, *others = found
+        if _is_untouched(image_set) and (image_set.folder, image_set.name) != (group.folder, self._name(group)):
+            # The file that tells its name came later.
             self.journal.sets.forget(image_set)
-            image_set = self._create(group, now)
+            image_set = self._by_name(group, now)
         for other in others:
             # Files that seemed to be sets of their own turned out to belong together.
-            if other.state is State.GROWING and not other.claimed:
+            if other.id != image_set.id and other.state in {State.GROWING, *UNDER_WAY} and not other.claimed:
                 self.journal.sets.forget(other)
         return image_set
 
-    def _sets_of(self, group: Group) -> list[ImageSet]:
-        ids = {file.set_id for file in group.files if file.set_id}
-        return [self.journal.sets.get(set_id) for set_id in sorted(ids)]
+    def _by_name(self, group: Group, now: float) -> ImageSet:
+        """The set for files that belong to none yet: the one of that name if it waits for files, else a new one."""
+        name = self._name(group)
+        former = self.journal.sets.newest(self.root, group.folder, name)
+        if former is None or former.state in {State.SUPERSEDED, *_DONE}:
+            return self.journal.sets.create(
+                self.root, group.folder, name,
+                grouped_by=group.grouped_by, format=group.format, now=now, last_change=group.changed_at,
+            )  # fmt: skip
+        # Its folder was away for a moment, or a person took its files out and has put them back.
+        return former if former.state in {State.GROWING, State.SKIPPED} else self._again(former, group, now)
 
-    def _create(self, group: Group, now: float) -> ImageSet:
-        return self.journal.sets.create(
-            self.root, group.folder, group.name, grouped_by=group.grouped_by, format=group.format, now=now
-        )
+    def _name(self, group: Group) -> str:
+        """The name of the group's set: another one if a set of that name has files that are not in the group."""
+        mine = {file.path for file in group.files}
+        for name in (group.name, names.legal(group.files[0].name)):
+            other = self.journal.sets.newest(self.root, group.folder, name)
+            if other is None or all(file.path in mine for file in self.journal.files.of_set(other.id)):
+                return name
+        return f"{group.name}~{names.legal(group.files[0].name)}"
 
     def _update(self, image_set: ImageSet, group: Group, now: float) -> ImageSet:
         if image_set.state is State.GROWING:
             return self._grown(image_set, group)
-        if image_set.state in _FROZEN and self._differs(image_set, group):
-            if image_set.state is State.HELD and not image_set.last_change < group.changed_at:
-                return image_set  # held for what it is now: only a change, not a second look, sets it going again
-            return self.journal.sets.advance(
-                image_set, State.GROWING, now, "its files changed",
-                last_change=group.changed_at, problems=(), reason="", attempts=0, retry_at=0.0, whole=None, sound=None,
-            )  # fmt: skip
+        if image_set.state in _FROZEN and self._frozen(image_set) != _facts(group):
+            return self._again(image_set, group, now)
         if image_set.state in _DONE and self._is_new_version(image_set, group):
-            return self._create(group, now)
+            return self._by_name(group, now)
         return image_set
+
+    def _again(self, image_set: ImageSet, group: Group, now: float) -> ImageSet:
+        lost = self._frozen(image_set).keys() - _facts(group).keys()
+        return self.journal.sets.advance(
+            image_set, State.GROWING, now, "its files changed",
+            last_change=now if lost else group.changed_at, problems=(), reason="", waits_for=(), attempts=0,
+            retry_at=0.0, whole=None, sound=None,
+        )  # fmt: skip
 
     def _grown(self, image_set: ImageSet, group: Group) -> ImageSet:
         changes: dict[str, object] = {}
-        if image_set.last_change != group.changed_at:
+        if image_set.last_change < group.changed_at:
             changes |= {"last_change": group.changed_at, "problems": (), "attempts": 0, "retry_at": 0.0}
         if (image_set.format, image_set.grouped_by) != (group.format, group.grouped_by) and not image_set.claimed:
             changes |= {"format": group.format, "grouped_by": group.grouped_by}
         return self.journal.sets.change(image_set, **changes) if changes else image_set
 
-    def _differs(self, image_set: ImageSet, group: Group) -> bool:
-        return self._frozen(image_set) != {file.path.as_posix(): file.facts for file in group.files}
-
     def _is_new_version(self, image_set: ImageSet, group: Group) -> bool:
         """A file that is new or different makes a version; one that is gone was only cleared away here."""
         frozen = self._frozen(image_set)
-        return any(frozen.get(file.path.as_posix()) != file.facts for file in group.files)
+        return any(frozen.get(path) != facts for path, facts in _facts(group).items())
 
     def _frozen(self, image_set: ImageSet) -> Mapping[str, FileFacts]:
         return {member.path.as_posix(): member.facts for member in self.journal.sets.members(image_set.id)}
@@ -105,7 +122,10 @@ class Census:
             self.journal.files.rest(image_set.id)
 
 
-def _renamed(image_set: ImageSet, group: Group) -> bool:
-    """Whether a set that nothing was sent of turned out to have another name: the file that tells it came later."""
-    untouched = image_set.state is State.GROWING and not image_set.claimed
-    return untouched and (image_set.folder, image_set.name) != (group.folder, group.name)
+def _is_untouched(image_set: ImageSet) -> bool:
+    """Whether nobody has seen or been told of the set outside the journal."""
+    return image_set.state is State.GROWING and not image_set.claimed
+
+
+def _facts(group: Group) -> dict[str, FileFacts]:
+    return {file.path.as_posix(): file.facts for file in group.files}

@@ -128,8 +128,9 @@ class Delivery:
             files = self.journal.files.of_set(image_set.id)
             old = self.journal.sets.advance(image_set, State.SUPERSEDED, now, "found in the store with other content")
             new = self.journal.sets.create(
-                old.root, old.folder, old.name, grouped_by=old.grouped_by, format=old.format, now=now
-            )
+                old.root, old.folder, old.name,
+                grouped_by=old.grouped_by, format=old.format, now=now, last_change=old.last_change,
+            )  # fmt: skip
             self.journal.files.assign(old.root, files, new.id)
         return new
 

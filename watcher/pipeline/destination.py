@@ -62,8 +62,3 @@ class Destination:
         if any(part in {"", ".", ".."} for part in collection.removeprefix("/").split("/")):
             raise NameRefused(f"{collection}: this is no name for a collection")
         return collection
-
-
-def member_target(image_set: ImageSet, path: PurePosixPath) -> str:
-    """The name of a member below its set's folder, before the store makes it legal."""
-    return path.relative_to(image_set.folder).as_posix()

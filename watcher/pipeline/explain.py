@@ -11,7 +11,7 @@ from watcher.journal import Journal
 from watcher.model import ImageSet, Member
 from watcher.pipeline.assemble import Group
 from watcher.pipeline.complete import Verdict
-from watcher.pipeline.destination import Destination, member_target
+from watcher.pipeline.destination import Destination
 from watcher.pipeline.watching import Watching
 from watcher.profile import Profile, Watch
 from watcher.stores import open_store
@@ -67,8 +67,8 @@ def explain(path: Path, profile: Profile) -> Explanation:
         folder = path.parent.relative_to(watch.path).as_posix()
         area = watching.assembly.area_of("" if folder == "." else folder)
         watching.sweep.look_at([area])
-        groups = watching.assembly.groups(area, clock.now())
-        entered = watching.census.enter(groups, clock.now())
+        watching.assembly.learn(area, clock.now())
+        entered = watching.census.enter(watching.assembly.groups(area), clock.now())
         for image_set, group in entered:
             if any(watch.path / file.path == path for file in group.files):
                 return _explained(path, profile, watch, watching, image_set, group)
@@ -81,7 +81,7 @@ def _explained(
     path: Path, profile: Profile, watch: Watch, watching: Watching, image_set: ImageSet, group: Group
 ) -> Explanation:
     verdict = watching.verdict(image_set, group)
-    members = [Member(file.path, file.facts, member_target(image_set, file.path)) for file in group.files]
+    members = [Member(file.path, file.facts, file.path.as_posix()) for file in group.files]
     collection = next(Destination(profile, watch).candidates(image_set, members))
     return Explanation(path, "", group, verdict, collection)
 

@@ -32,6 +32,8 @@ class Hints(FileSystemEventHandler):
         """Begin to listen, if the folder is there and the system can."""
         observer = Observer()
         try:
+            # Asked first: an observer that fails to start leaves a thread and an inotify instance (watchdog 7.1).
+            self._root.stat()
             observer.schedule(self, str(self._root), recursive=True)
             observer.start()
         except OSError as error:
@@ -50,7 +52,8 @@ class Hints(FileSystemEventHandler):
     @property
     def alive(self) -> bool:
         """Whether events can still come: an observer dies with the folder that it watches."""
-        return self._observer is not None and self._observer.is_alive() and bool(self._observer.emitters)
+        observer = self._observer
+        return observer is not None and observer.is_alive() and all(one.is_alive() for one in observer.emitters)
 
     def take(self) -> tuple[set[str], bool]:
         """The folders since the last time, relative to the root, and whether everything should be looked at instead."""

@@ -46,7 +46,8 @@ def _folder(path: Path) -> Iterator[Inspection]:
         seen = Sweep(watch, journal, clock).run()
         assembly = Assembly(watch, Sets(), journal)
         for area in sorted(seen.changed):
-            for group in assembly.groups(area, clock.now()):
+            assembly.learn(area, clock.now())
+            for group in assembly.groups(area):
                 yield _judge(path, group)
 
 
@@ -68,7 +69,9 @@ def _file(path: Path) -> Iterator[Inspection]:
     with tempfile.TemporaryDirectory(prefix="irods-watcher-") as state, Journal(Path(state)) as journal:
         clock = SystemClock()
         journal.files.record(folder, "", there, (), clock.now())
-        for group in Assembly(watch, Sets(), journal).groups("", clock.now()):
+        assembly = Assembly(watch, Sets(), journal)
+        assembly.learn("", clock.now())
+        for group in assembly.groups(""):
             if any(file.name == path.name for file in group.files):
                 yield _judge(folder, group)
 

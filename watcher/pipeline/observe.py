@@ -32,12 +32,13 @@ _IGNORED_FOLDERS = tuple(pattern for pattern in IGNORED if pattern not in (".*",
 
 @dataclass(slots=True)
 class Seen:
-    """What one sweep found: how much it looked at, where something changed, and what it could not read."""
+    """What one sweep found: how much it looked at, where something changed, and which folders it could not read."""
 
     folders: int = 0
     listed: int = 0
     files: int = 0
     changed: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
 
@@ -138,6 +139,7 @@ class Sweep:
             return ()
         except OSError as error:
             # Not read as "all files deleted": what is known stays known until the folder can be read again.
+            seen.unread.add(folder)
             seen.problems.append(f"{path}: the folder cannot be read ({error.strerror or error})")
             return ()
         return listing
@@ -165,6 +167,7 @@ class Sweep:
             except OSError as error:
                 # Whatever it is, it is there: what is known of it stays known.
                 unsure.add(entry.name)
+                seen.unread.add(folder)
                 seen.problems.append(f"{path / entry.name}: it cannot be looked at ({error.strerror or error})")
         seen.files += len(now_there)
         self._compare(folder, now_there, unsure, seen)
@@ -183,7 +186,7 @@ class Sweep:
         }
         gone = known.keys() - now_there.keys() - unsure
         if changed or gone:
-            self._files.record_since(self.watch.path, folder, changed, gone)
+            self._files.record_since(self.watch.path, folder, changed, gone, now)
             seen.changed.add(folder)
 
     def _since(self, was_known: bool, touched: float, now: float) -> float:

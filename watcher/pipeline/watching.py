@@ -4,13 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from watcher import names
 from watcher.clock import Clock
 from watcher.journal import Journal
 from watcher.model import ImageSet, Member, State
 from watcher.pipeline.assemble import Assembly, Group, stem
 from watcher.pipeline.census import Census
 from watcher.pipeline.complete import Deadline, Situation, Verdict, whole_rule
-from watcher.pipeline.destination import member_target
 from watcher.pipeline.observe import Seen, Sweep
 from watcher.profile import Profile, Watch
 from watcher.stores.base import Store
@@ -55,8 +55,14 @@ class Watching:
             return
         folders = {folder for one in due for folder in self._folders_of(one)}
         # What is decided must rest on what is on the disk now, not on what the last sweep saw.
-        self.sweep.look_at(folders)
-        self._take_in(folders)
+        unread = self.sweep.look_at(folders).unread
+        for one in due:
+            if unread & self._folders_of(one):
+                self._journal.sets.change(
+                    one, retry_at=now + self.watch.sweep, waits_for=("a folder or file that cannot be read just now",)
+                )
+        doubtful = {self.assembly.area_of(folder) for folder in unread}
+        self._take_in(folder for folder in folders if self.assembly.area_of(folder) not in doubtful)
 
     def next_due(self) -> float | None:
         """When the next growing set wants to be judged."""
@@ -86,8 +92,9 @@ class Watching:
         for folder in dirty:
             areas.setdefault(self.assembly.area_of(folder), set()).add(folder)
         for area, folders in sorted(areas.items()):
+            self.assembly.learn(area, now)  # reads files, and so not while the journal is held
             with self._journal.database.transaction():
-                for image_set, group in self.census.enter(self.assembly.groups(area, now), now):
+                for image_set, group in self.census.enter(self.assembly.groups(area), now):
                     if area in judged:
                         self._judge(image_set, group)
                 self._journal.files.taken_in(self.watch.path, folders)
@@ -105,9 +112,12 @@ class Watching:
         elif late.met:
             reason = f"still incomplete after {self._complete.deadline:g} s without a change: "
             reason += "; ".join(verdict.waits_for)
-            self._journal.sets.advance(
-                image_set, State.HELD, now, reason, reason=reason, waits_for=verdict.waits_for, whole=False
-            )
+            with self._journal.database.transaction():
+                # What it is held for: a change to these files sets it going again.
+                self._journal.sets.freeze(image_set, self._members(group))
+                self._journal.sets.advance(
+                    image_set, State.HELD, now, reason, reason=reason, waits_for=verdict.waits_for, whole=False
+                )
         else:
             self._journal.sets.change(image_set, waits_for=verdict.waits_for, retry_at=self._next_look(image_set, now))
 
@@ -120,16 +130,19 @@ class Watching:
     def _freeze(
         self, image_set: ImageSet, group: Group, now: float, by: str, *, whole: bool, problems: tuple[str, ...]
     ) -> None:
-        members = [
-            Member(file.path, file.facts, self._store.target_name(member_target(image_set, file.path)))
-            for file in group.files
-        ]
+        members = self._members(group)
         with self._journal.database.transaction():
             self._journal.sets.freeze(image_set, members)
             self._journal.sets.advance(
                 image_set, State.COMPLETE, now, f"{len(members)} files, {by}", completed_by=by, completed_at=now,
                 whole=whole, problems=problems, waits_for=(), attempts=0, retry_at=0.0,
             )  # fmt: skip
+
+    def _members(self, group: Group) -> list[Member]:
+        return [
+            Member(file.path, file.facts, self._store.target_name(file.path.relative_to(group.folder).as_posix()))
+            for file in group.files
+        ]
 
     def _folders_of(self, image_set: ImageSet) -> set[str]:
         return {file.folder for file in self._journal.files.of_set(image_set.id)}
@@ -139,10 +152,15 @@ class Watching:
         folder = self.watch.path / image_set.folder
         if image_set.grouped_by == "directory":
             # Not Path.walk, which Python 3.11 does not have.
-            found = (Path(base, name) for base, _, names in os.walk(folder) for name in names)
+            found = (Path(base, name) for base, _, files in os.walk(folder) for name in files)
             return [path.relative_to(folder).as_posix() for path in found]
         try:
-            names = os.listdir(folder)  # noqa: PTH208 - only the names are wanted
+            names_there = os.listdir(folder)  # noqa: PTH208 - only the names are wanted
         except OSError:
             return []
-        return [name for name in names if stem(name) in {image_set.name, stem(image_set.name)}]
+        return [found for found in names_there if _stems(found) & {image_set.name, stem(image_set.name)}]
+
+
+def _stems(name: str) -> set[str]:
+    """The names of sets for which a file of this name may be the marker: `scan.done` and `scan.tif.done` for `scan`."""
+    return {names.legal(stem(name)), names.legal(stem(stem(name)))}

@@ -11,7 +11,7 @@ from typing import Protocol
 from watcher.clock import Clock
 from watcher.errors import NameRefused, SourceChanged, SourceError, SourceGone, StaleSet, Unforeseen, WatcherError
 from watcher.journal import Journal
-from watcher.model import ImageSet, Member, State
+from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.pipeline.deliver import Crew, Delivery
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.publish import publish
@@ -120,6 +120,8 @@ class Way:
     def _failed(self, set_id: str, error: WatcherError) -> None:
         # The step itself may have written to the set before it failed.
         image_set = self.journal.sets.get(set_id)
+        if image_set.state not in UNDER_WAY:
+            return  # a person or a sweep has decided otherwise meanwhile
         now = self.clock.now()
         sets = self.journal.sets
         try:

@@ -156,7 +156,8 @@ def _explain(error: yaml.MarkedYAMLError) -> NoReturn:
         what = _QUOTES
     else:
         what = f"this is not valid YAML ({problem}); check the indentation and the quotes: {_QUOTES}"
-    raise YamlError(*_place(mark or error.context_mark), what) from None
+    place = mark or error.context_mark
+    raise YamlError(*(_place(place) if place else (1, 1)), what) from None
 
 
 def _place(mark: Any) -> tuple[int, int]:

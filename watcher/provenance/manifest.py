@@ -13,7 +13,7 @@ def text(members: Iterable[Member]) -> str:
 
     A name with a backslash is escaped and its line marked, as GNU sha256sum does (coreutils manual, md5sum invocation).
     """
-    return "".join(sorted(_line(member) for member in members))
+    return "".join(_line(member) for member in sorted(members, key=lambda member: member.target))
 
 
 def digest(members: Iterable[Member]) -> str:

@@ -99,6 +99,9 @@ class Store(Protocol):
         """The name below the collection for a member's path, legal here and different for different paths."""
         ...
 
-    def check(self, base: str) -> None:
-        """Raise if the store cannot be reached, refuses the login, or `base`, where all sets go below, is missing."""
+    def check(self, base: str, *, used: bool = False) -> None:
+        """Raise if the store cannot be reached, refuses the login, or `base`, where all sets go below, is missing.
+
+        `used` says that sets were delivered there before: then a place that looks unused is not the right one.
+        """
         ...

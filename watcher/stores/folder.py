@@ -1,6 +1,7 @@
 """The folder store: image sets as just files in a directory, with a manifest and one JSON file for the metadata."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -18,54 +19,75 @@ from watcher.stores.source import BLOCK, Source
 #: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
 METADATA = "irods-watcher.json"
 _PART = ".part"
-_NO_SPACE = {28, 122}  # ENOSPC, EDQUOT
-_GONE = {2, 5, 107, 110, 112, 113, 116}  # the disk or share below the archive went away
+_LABEL = ".irods-watcher-archive"
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+#: What systems say when the disk or share below the archive has gone away.
+_GONE = {errno.ENOENT, errno.EIO, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ESTALE}
 
 
 class FolderStore:
-    """A directory on another disk or share. Collections are paths relative to it."""
+    """A directory on another disk or share. Collections are paths relative to it.
+
+    A label in it tells the archive from the empty mount point that it leaves behind when its share goes away.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._used = False
 
     def session(self) -> Session:
         """A session; there is nothing to connect."""
-        return FolderSession(self.path)
+        return FolderSession(self)
 
     def target_name(self, path: str) -> str:
         """The name below the collection: control characters and bytes that are no text are escaped."""
         return names.legal_path(path)
 
-    def check(self, base: str) -> None:  # noqa: ARG002 - collections are made here as they are needed
-        """Raise TargetMissing if the archive's folder is not there, NotAllowed if it cannot be written."""
+    def check(self, base: str, *, used: bool = False) -> None:  # noqa: ARG002 - collections are made here as they are needed
+        """Raise TargetMissing or StoreUnreachable if the archive is not there, NotAllowed if it cannot be written."""
+        self._used = self._used or used
         if not self.path.is_dir():
             raise TargetMissing(
                 f"{self.path}: the folder of the archive is not there",
                 cure="create it, or bring back the disk or share that it is on",
+            )
+        if self._used and not (self.path / _LABEL).exists():
+            raise StoreUnreachable(
+                f"{self.path}: the folder of the archive is there, but not what was delivered into it",
+                cure=f"bring back its disk or share; if it was emptied on purpose, make a file {_LABEL} in it",
             )
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise NotAllowed(
                 f"{self.path}: the folder of the archive cannot be written", cure="let this account write there"
             )
 
+    def label(self) -> None:
+        """Mark the archive at its first use. Raises as `check` does."""
+        self.check("", used=False)
+        with _named(self.path):
+            (self.path / _LABEL).touch()
+        self._used = True
+
 
 class FolderSession:
     """One worker's way into the archive. The bytes on its disk are its catalogue: `replicas` reads them again."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, store: FolderStore) -> None:
+        self._store = store
+        self._root = store.path
 
     def claim(self, collection: str, set_id: str) -> bool:
         """Create the set's directory for this account alone; False if it belongs to something else."""
+        self._store.label()
         directory = self._at(collection)
         with _named(directory):
-            if not self._root.is_dir():
-                raise TargetMissing(f"{self._root}: the folder of the archive is not there")
-            directory.parent.mkdir(parents=True, exist_ok=True)
-            with contextlib.suppress(FileExistsError):
-                directory.mkdir(mode=0o700)
+            try:
+                directory.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError):
+                return False
             owner = self._owner(directory)
-            if owner is None and not any(True for _ in directory.iterdir()):
+            if owner is None and not any(path.name != METADATA + _PART for path in directory.iterdir()):
+                directory.chmod(0o700)
                 self.annotate(collection, [Avu("dcterms:identifier", set_id), Avu("acq:state", "uploading")])
                 return True
             return owner == set_id
@@ -73,12 +95,15 @@ class FolderSession:
     def put(self, source: Source, collection: str, target: str, progress: Progress) -> Receipt:
         """Write under a temporary name, make it durable, read it back, and only then give it its name."""
         final = self._at(collection) / target
-        part = final.with_name(final.name[:200] + _PART)
+        # Short, since a name may be as long as the disk allows, and its own for each name.
+        part = final.with_name(hashlib.sha256(os.fsencode(final.name)).hexdigest()[:32] + _PART)
         with _named(final):
+            if not self._at(collection).is_dir():
+                raise StoreUnreachable(f"{self._at(collection)}: the set's folder in the archive went away")
             final.parent.mkdir(parents=True, exist_ok=True)
             digest = hashlib.sha256()
-            with open(part, "wb") as file:
-                for block in source.blocks():
+            with open(part, "wb") as file, contextlib.closing(source.blocks()) as blocks:
+                for block in blocks:
                     file.write(block)
                     digest.update(block)
                     progress(len(block))

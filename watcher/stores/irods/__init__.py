@@ -1,0 +1,65 @@
+"""The iRODS store: image sets as collections of a zone, over one connection for each worker.
+
+    environment   irods_environment.json and what is wrong with it
+    connection    one socket: login, requests, replies, abort
+    failures      codes and exceptions as this program's errors
+    catalogue     replicas, metadata, collections
+    access        who may read a set, before publication and after
+    transfer      the bytes
+    session       the Session protocol, and quick second attempts
+
+The client library is imported when the first session is made, so that other stores do not pay for it.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from watcher.names import legal_path
+from watcher.stores.irods.environment import read_environment
+
+if TYPE_CHECKING:
+    from watcher.stores.irods.session import IrodsSession
+
+
+class IrodsStore:
+    """See `watcher.stores.base.Store`.
+
+    `environment` is an `irods_environment.json`; `password` goes before its stored login and is kept in memory only;
+    `resource` goes before its default resource. `patience` is the number of seconds without an answer after which a
+    connection is given up (more for large messages). Raises ConfigurationError if the file is wrong.
+    """
+
+    def __init__(
+        self,
+        environment: Path,
+        *,
+        password: str | None = None,
+        resource: str | None = None,
+        patience: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._environment = read_environment(environment, password)
+        self._resource = resource or self._environment.resource
+        self._patience = patience
+        self._sleep = sleep
+        self._clock = clock
+
+    def session(self) -> "IrodsSession":
+        """A new session; it connects at its first use."""
+        from watcher.stores.irods.connection import Connection
+        from watcher.stores.irods.session import IrodsSession
+
+        connection = Connection(self._environment, self._patience, self._clock)
+        return IrodsSession(connection, self._resource, self._sleep)
+
+    def target_name(self, path: str) -> str:
+        """The name below the collection for a member's path. Raises NameRefused."""
+        return legal_path(path)
+
+    def check(self, base: str, *, used: bool = False) -> None:  # noqa: ARG002 - the catalogue needs no such hint
+        """Connect, log in, and look for `base`. Raises StoreUnreachable, LoginRefused or TargetMissing."""
+        with self.session() as session:
+            session.check(base)

@@ -1,0 +1,85 @@
+"""The documents say what the program does."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from watcher.cli.app import app
+from watcher.cli.main import VERBS as REGISTERED
+from watcher.errors import Exit
+from watcher.model import State
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "watcher" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+VERBS = ["list" if verb.__name__ == "list_sets" else verb.__name__ for verb in REGISTERED]
+
+
+def _first_column(text: str, heading: str) -> list[str]:
+    """The first cells of the first table after a heading."""
+    rows = text.partition(heading)[2].lstrip("\n").partition("\n\n")
+    table = (
+        rows[0]
+        if rows[0].startswith("|")
+        else next(p for p in text.partition(heading)[2].split("\n\n") if p.startswith("|"))
+    )
+    return [line.split("|")[1].strip() for line in table.splitlines()[2:]]
+
+
+def test_the_exit_codes_in_the_readme_are_those_of_the_program() -> None:
+    assert [int(code) for code in _first_column(README, "## Exit codes")] == [int(code) for code in Exit]
+
+
+def test_the_states_in_the_architecture_are_those_of_the_program() -> None:
+    assert _first_column(ARCHITECTURE, "## The way of an image set") == [str(state) for state in State]
+
+
+def test_every_module_of_the_first_level_is_in_the_architecture() -> None:
+    listed = set(re.findall(r"^      ([\w./]+)\s", ARCHITECTURE, re.MULTILINE))
+    there = {p.name + ("/" if p.is_dir() else "") for p in (ROOT / "watcher").iterdir() if not p.name.startswith("__")}
+    assert listed == there - {"ARCHITECTURE.md", "py.typed"}
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "profiles/README.md", "tests/benchmarks/README.md"]
+)
+def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#]+)\)", text):
+        if "://" not in target:
+            assert ((ROOT / document).parent / target).exists(), target
+
+
+def test_the_readme_names_every_verb_and_no_other() -> None:
+    named = set(re.findall(r"(?:`|^ *|Scripts.)irods-watcher ([a-z]+)\b", README, re.MULTILINE))
+    assert named == set(VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself_with_an_example_that_parses(verb: str) -> None:
+    result = CliRunner().invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    text = " ".join(result.output.replace("irods-\n  watcher", "irods-watcher").split())
+    example = text.partition("Example: ")[2]
+    assert example.startswith(f"irods-watcher {verb}"), text
+
+
+def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "archive").mkdir()
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README.partition("## Use it")[2], re.DOTALL))
+    commands = [line.strip() for line in blocks.splitlines() if line.strip().startswith("irods-watcher")]
+    assert len(commands) == 5
+    for line in commands:
+        words = shlex.split(line)[1:]
+        if words[0] == "run":
+            continue  # it does not end; tests/e2e runs it
+        result = subprocess.run(
+            [sys.executable, "-m", "watcher", *words], cwd=tmp_path, capture_output=True, text=True, timeout=50
+        )
+        assert result.returncode == 0, line + result.stdout + result.stderr

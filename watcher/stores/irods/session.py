@@ -1,0 +1,151 @@
+"""One worker's session with iRODS: the Session protocol over one connection, and quick second attempts."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, Self, TypeVar
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
+
+from watcher.errors import NotAllowed, StoreBusy, TargetMissing
+from watcher.model import Avu
+from watcher.names import check_length
+from watcher.stores.base import Progress, Receipt, Replica
+from watcher.stores.irods.access import Access
+from watcher.stores.irods.catalogue import Catalogue
+from watcher.stores.irods.connection import Connection
+from watcher.stores.irods.failures import Dropped
+from watcher.stores.irods.transfer import Transfer
+from watcher.stores.source import Source
+
+IDENTIFIER: Final = "dcterms:identifier"
+_UPLOADING: Final = Avu("acq:state", "uploading")
+#: Attempts in place, with pauses of about 0.1, 0.2, 0.4 s: enough for an agent to notice that its client is gone.
+_ATTEMPTS: Final = 4
+
+T = TypeVar("T")
+
+
+class IrodsSession:
+    """See `watcher.stores.base.Session`; not shared between threads."""
+
+    def __init__(self, connection: Connection, resource: str | None, sleep: Callable[[float], None]) -> None:
+        self._connection = connection
+        self._sleep = sleep
+        self._catalogue = Catalogue(connection)
+        self._access = Access(connection, self._catalogue)
+        self._transfer = Transfer(connection, self._catalogue, resource, self._again)
+        self._made: set[str] = set()
+
+    def claim(self, collection: str, set_id: str) -> bool:
+        """Four requests for a new collection: make it, see who may read it, label it, see whether somebody else did.
+
+        Where its parent hands access down, two more and one for each user or group that is taken off. Raises
+        NotAllowed if this account may not do that.
+        """
+        return self._operation(lambda: self._claim(collection, set_id))
+
+    def put(self, source: Source, collection: str, target: str, progress: Progress) -> Receipt:
+        """One request up to 32 MiB; one more for each collection below the set's that this session has not seen yet."""
+        path = f"{collection}/{target}"
+        check_length(path)
+        self._operation(lambda: self._make_between(collection, target))
+        try:
+            return self._transfer.put(source, path, progress)
+        except NotAllowed:
+            # Perhaps somebody removed a collection that was made here.
+            self._made.clear()
+            raise
+
+    def replicas(self, collection: str) -> Mapping[str, Replica]:
+        """Two requests for each 256 to 500 rows or part of them."""
+        return self._operation(lambda: self._catalogue.replicas(collection))
+
+    def remove(self, collection: str, target: str) -> None:
+        """One request, and no trash."""
+        self._operation(lambda: self._catalogue.unlink(f"{collection}/{target}"))
+
+    def avus(self, collection: str) -> frozenset[Avu]:
+        """One request for each 256 to 500 AVUs or part of them."""
+        return self._operation(lambda: self._catalogue.avus(collection))
+
+    def annotate(self, collection: str, add: Iterable[Avu], remove: Iterable[Avu] = ()) -> None:
+        """One request. Raises StoreError for a value that is empty or too long, naming it."""
+        added, removed = tuple(add), tuple(remove)
+        self._operation(lambda: self._catalogue.annotate(collection, added, removed))
+
+    def open_to_readers(self, collection: str) -> None:
+        """One request; where the parent hands access down, two more and one for each of its users and groups.
+
+        They get what the parent gives at this moment, on all that lies below, and never more.
+        """
+        self._operation(lambda: self._access.open(collection))
+
+    def check(self, base: str) -> None:
+        """Three requests. Raises TargetMissing if the account cannot see this collection, or not deliver there."""
+        me = self._connection.environment
+        if not self._operation(lambda: self._catalogue.exists(base)):
+            raise TargetMissing(f"{base}: this collection is not there, or {me} cannot see it")
+        shortfall = self._operation(lambda: self._access.shortfall(base))
+        if shortfall:
+            cure = f"ask the iRODS administrator for `ichmod own {me.user} {base}`"
+            raise TargetMissing(f"{base}: {me} {shortfall}", cure=cure)
+
+    def close(self) -> None:
+        """Take leave of the server."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _claim(self, collection: str, set_id: str) -> bool:
+        new = self._catalogue.make_with_parents(collection)
+        avus = frozenset() if new else self._catalogue.avus(collection)
+        owners = _owners(avus)
+        if owners - {set_id} or not (new or owners or self._catalogue.empty(collection)):
+            return False
+        if not (owners and _published(avus)):
+            # Also if it is ours already: an earlier claim may have been cut off before this.
+            self._access.close(collection, new=new)
+        if owners:
+            return True
+        label = Avu(IDENTIFIER, set_id)
+        self._catalogue.annotate(collection, (label, _UPLOADING), ())
+        if _owners(self._catalogue.avus(collection)) == {set_id}:
+            return True
+        # Two watchers found it free at the same moment: neither keeps it.
+        self._catalogue.annotate(collection, (), (label,))
+        return False
+
+    def _make_between(self, collection: str, target: str) -> None:
+        """The collections between the set's own, which must be there, and the target."""
+        place = collection
+        for name in target.split("/")[:-1]:
+            place = f"{place}/{name}"
+            if place not in self._made:
+                self._catalogue.make(place)
+                self._made.add(place)
+
+    def _operation(self, step: Callable[[], T]) -> T:
+        self._connection.refresh()
+        return self._again(step)
+
+    def _again(self, step: Callable[[], T]) -> T:
+        """Run the step, and again if the connection was lost in it or a lock was in its way."""
+        attempts = Retrying(
+            stop=stop_after_attempt(_ATTEMPTS),
+            wait=wait_exponential(multiplier=0.1, max=2) + wait_random(0, 0.1),
+            retry=retry_if_exception_type((Dropped, StoreBusy)),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return attempts(step)
+
+
+def _owners(avus: frozenset[Avu]) -> set[str]:
+    return {avu.value for avu in avus if avu.attribute == IDENTIFIER}
+
+
+def _published(avus: frozenset[Avu]) -> bool:
+    return any(avu.attribute == _UPLOADING.attribute and avu != _UPLOADING for avu in avus)
