@@ -227,7 +227,7 @@ class Daemon:
                 waiting = self.journal.sets.in_states(*UNDER_WAY)
                 due = [one for one in waiting if one.retry_at <= now]
                 if due and now >= pause_until:
-                    self._take_all_steps(way, due[0])
+                    self._take_or_postpone(way, due[0], now + wait)
                     self._note_store(None)
                     wait = 1.0
                     continue
@@ -238,6 +238,15 @@ class Daemon:
                 pause_until, wait = now + wait, min(LONGEST_WAIT, wait * 2)
                 later = pause_until
             self._clock.wait(min(LONGEST_WAIT, max(0.05, max(later, pause_until) - now)), self._work)
+
+    def _take_or_postpone(self, way: Way, image_set: ImageSet, until: float) -> None:
+        try:
+            self._take_all_steps(way, image_set)
+        except WatcherError:
+            # Another set is the next probe, in case the trouble is with this one after all.
+            with contextlib.suppress(WatcherError):
+                self.journal.sets.change(self.journal.sets.get(image_set.id), retry_at=until)
+            raise
 
     def _note_store(self, error: WatcherError | None) -> None:
         """Tell of the store's trouble when it begins and when it ends."""

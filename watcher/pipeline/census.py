@@ -25,10 +25,12 @@ class Census:
     def enter(self, groups: Iterable[Group], now: float) -> list[tuple[ImageSet, Group]]:
         """Give each group its set, and return those that grow, with their groups. Raises StaleSet."""
         growing = []
+        given: set[str] = set()
         for group in groups:
             with self.journal.database.transaction():
-                image_set = self._update(self._set_for(group, now), group, now)
+                image_set = self._update(self._set_for(group, given, now), group, now)
                 self._assign(image_set, group)
+            given.add(image_set.id)
             if image_set.state is State.GROWING:
                 growing.append((image_set, group))
         return growing
@@ -44,8 +46,10 @@ class Census:
             with contextlib.suppress(StaleSet):  # somebody else has just moved it: it is seen again
                 sets.advance(image_set, State.HELD, now, reason, reason=reason)
 
-    def _set_for(self, group: Group, now: float) -> ImageSet:
-        found = [self.journal.sets.get(set_id) for set_id in sorted({f.set_id for f in group.files if f.set_id})]
+    def _set_for(self, group: Group, given: set[str], now: float) -> ImageSet:
+        """The set that the files have had so far; never one that another group was just given."""
+        ids = {file.set_id for file in group.files if file.set_id} - given
+        found = [self.journal.sets.get(set_id) for set_id in sorted(ids)]
         found.sort(key=lambda one: (_is_untouched(one), one.first_seen, one.id))
         if not found:
             return self._by_name(group, now)

@@ -87,6 +87,9 @@ class Delivery:
             return self._no_new_version(image_set, members)
         if not image_set.claimed:
             image_set = self._claim(image_set, members)
+        elif not self.crew.session.claim(_collection(image_set), image_set.id):
+            # Claimed again because somebody may have removed it meanwhile; but then it was given to something else.
+            raise Conflict(f"{image_set.collection}: this collection belongs to something else now")
         state = self.crew.session.avus(_collection(image_set)) & {COMPLETE, SUPERSEDED}
         if state:
             # Published, though the journal does not say so: it was lost, or its files changed just at the marker.

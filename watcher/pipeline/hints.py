@@ -30,12 +30,15 @@ class Hints(FileSystemEventHandler):
 
     def start(self) -> None:
         """Begin to listen, if the folder is there and the system can."""
-        observer = Observer()
         try:
-            # Asked first: an observer that fails to start leaves a thread and an inotify instance (watchdog 7.1).
-            self._root.stat()
-            observer.schedule(self, str(self._root), recursive=True)
-            observer.start()
+            self._root.stat()  # asked first, because making an observer costs a thread and an inotify instance
+            observer = Observer()
+            try:
+                observer.schedule(self, str(self._root), recursive=True)
+                observer.start()
+            except OSError:
+                observer.stop()
+                raise
         except OSError as error:
             self.trouble = error.strerror or str(error)
             return

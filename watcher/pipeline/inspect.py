@@ -1,5 +1,6 @@
 """What anything on a disk is: its sets, whether they are whole and sound, and what they say of themselves."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from watcher.clock import SystemClock
 from watcher.errors import SourceGone, SourceUnreadable
 from watcher.journal import Journal
 from watcher.journal.files import SeenFile
-from watcher.pipeline.assemble import Assembly, Group
+from watcher.pipeline.assemble import Assembly, Group, stem
 from watcher.pipeline.observe import Sweep
 from watcher.pipeline.validate import Validation, validate
 from watcher.profile import Sets, Watch
@@ -54,7 +55,7 @@ def _folder(path: Path) -> Iterator[Inspection]:
 def _file(path: Path) -> Iterator[Inspection]:
     """Only the file's own set: what it lists, what those list, and what shares a stem; never the whole folder."""
     folder = path.parent
-    wanted = {path.name}
+    wanted = {path.name, *(entry.name for entry in os.scandir(folder) if stem(entry.name) == stem(path.name))}
     asked: set[str] = set()
     while wanted - asked:
         name = min(wanted - asked)
