@@ -23,6 +23,7 @@ from watcher.stores.base import Store
 DEEP_EVERY = 3600.0
 #: How soon after an event its folder is looked at: instruments write many files a second.
 _BREATH = 0.2
+_LONGEST_BREATH = 10.0
 
 
 class Stopped(WatcherError):
@@ -173,11 +174,14 @@ class Daemon:
         try:
             while not self.stopping:
                 self._wake.clear()
+                begin = self._clock.now()
                 pause = min(self._guarded(patrol) for patrol in patrols)
                 self._guard(lambda: self.journal.note("heartbeat", self._clock.now()))
                 self._work.set()
+                # However many events come, looking takes a tenth of a core and not more.
+                breath = max(_BREATH, min(_LONGEST_BREATH, 9 * (self._clock.now() - begin)))
                 self._clock.wait(pause, self._wake)
-                self._clock.wait(_BREATH, self._stop)
+                self._clock.wait(breath, self._stop)
         finally:
             for hint in hints:
                 hint.stop()

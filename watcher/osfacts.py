@@ -1,10 +1,12 @@
 """The only platform code: what a file is to the operating system, how to read it unnoticed, how to be a quiet guest."""
 
 import contextlib
+import functools
 import os
 import socket
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -25,6 +27,20 @@ def facts_at(path: Path | str) -> FileFacts:
     On NTFS a listing's size and time are stale while a writer holds the file (cpython#85278). Raises OSError.
     """
     return facts_from(os.stat(path))
+
+
+@contextlib.contextmanager
+def asking_in(folder: str) -> Iterator[Callable[[bytes], os.stat_result]]:
+    """How to ask the files of one folder by name, without walking its whole path for each. Raises OSError."""
+    if os.stat not in os.supports_dir_fd:
+        base = os.path.join(os.fsencode(folder), b"")
+        yield lambda name: os.stat(base + name)
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield functools.partial(os.stat, dir_fd=handle)
+    finally:
+        os.close(handle)
 
 
 def status_of(entry: "os.DirEntry[str]") -> os.stat_result:

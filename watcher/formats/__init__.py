@@ -1,34 +1,34 @@
 """What the watcher knows of file formats: one module a family, and the list of them.
 
-A new family is one module with an object that keeps the Protocol in `base.py`, and one line in `FORMATS`.
+A new family is one module with an object FORMAT that keeps the Protocol in `base.py`, and one entry in `families.py`.
+Its module is imported when a file is seen that may be of that family.
 """
 
+import importlib
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 from watcher.errors import ConfigurationError
 from watcher.formats.base import HEAD_BYTES, Claim, Examination, Format
-from watcher.formats.ome_tiff import OME_TIFF
-from watcher.formats.tiff import TIFF
-from watcher.formats.tiff_ifd import open_file
+from watcher.formats.families import FAMILIES, Family, candidates
+from watcher.osfacts import open_shared
 
-__all__ = ["FORMATS", "Claim", "Examination", "Format", "by_name", "checked", "look"]
-
-#: In the order in which they are asked: the special before the general.
-FORMATS: Final[tuple[Format, ...]] = (OME_TIFF, TIFF)
+__all__ = ["FAMILIES", "Claim", "Examination", "Family", "Format", "by_name", "checked", "look"]
 
 
 def by_name(name: str) -> Format:
     """The format of this name, as in `Claim.format`. KeyError if there is none."""
-    return {form.name: form for form in FORMATS}[name]
+    module = {family.name: family.module for family in FAMILIES}[name]
+    form: Format = importlib.import_module(f"watcher.formats.{module}").FORMAT
+    return form
 
 
 def checked(names: Collection[str] | None) -> frozenset[str] | None:
     """The names of formats in a profile (None: all of them). Raises ConfigurationError for one that is not known."""
     if names is None:
         return None
-    known = [form.name for form in FORMATS]
+    known = [family.name for family in FAMILIES]
     for name in names:
         if name not in known:
             raise ConfigurationError(f"sets.formats: {name} is not known; there are {', '.join(known)}")
@@ -38,12 +38,18 @@ def checked(names: Collection[str] | None) -> frozenset[str] | None:
 def look(path: Path) -> Claim | None:
     """What the file says of its set, by its content; None if no format knows it. OSError passes through.
 
-    The claim may be of a more general format than the one that recognised the file: 64 bytes do not tell an OME-TIFF
-    from a plain one.
+    The claim may be of a more general format than the one that recognised the file: the first bytes do not tell an
+    OME-TIFF from a plain one. A name that such files do not have is remarked on.
     """
-    with open_file(path) as file:
+    with open_shared(path) as file:
         head = file.read(HEAD_BYTES)
-    for form in FORMATS:
+    for family in candidates(head, path.name):
+        form = by_name(family.name)
         if form.recognises(head, path.name):
-            return form.claim(path)
+            claim = form.claim(path)
+            found = next((one for one in FAMILIES if one.name == claim.format), family)
+            if found.usual(path.name):
+                return claim
+            remark = f"{path.name}: it is {found.title}, which is not usually named so"
+            return replace(claim, remarks=(*claim.remarks, remark))
     return None

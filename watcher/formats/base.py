@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 #: How many bytes of a file every format may look at to recognise it.
-HEAD_BYTES = 64
+HEAD_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,23 +15,32 @@ class Claim:
     """What one file says about the set that it belongs to.
 
     `lists` holds the names of all files that the file names as parts of its set, itself included, relative to its own
-    directory with forward slashes; names that would leave the directory are reported in `problems` and not listed.
-    `title` is the name that the set should have ("" = the stem of its first file).
+    directory with forward slashes; a name that ends in `/` is a folder that belongs to the set with all that is in it.
+    Names that would leave the directory are reported in `problems` and not listed.
+    `tree` says that a whole folder is the set, with everything below it: "." the file's own folder, ".." the one above.
+    `title` is the name that the set should have ("" = the stem of its first file, or the name of the tree's folder).
+    `problems` keep the set from being complete; `remarks` are only told. The `format` may be a more general one than
+    the format that was asked.
     """
 
     format: str
     lists: tuple[str, ...]
     title: str = ""
     problems: tuple[str, ...] = ()
+    tree: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What looking into the files of a set found.
 
-    sound: True or False, None when the format cannot tell. missing: members that the set lists and that are absent.
-    problems: one sentence each, naming the file. checked: what was done, as in `tiff:ifd-walk`, for `acq:validated_by`.
-    metadata: what the files say of themselves, a handful of values (see `formats/ome_xml.py` for the keys).
+    sound: True or False, None when the format cannot tell (then `checked` begins with `unchecked: ` and the reason).
+    missing: members that the set lists and that are absent. problems: one sentence each, naming the file. A set that
+    is recognisably still being written (preallocated, no end marker where there must be one) is not sound, and the
+    problem begins with `unfinished: ` after the name. remarks: what a person should know and that blocks nothing, as
+    an aborted acquisition with its padding. checked: what was done, as in `tiff:ifd-walk`, for `acq:validated_by`.
+    metadata: what the files say of themselves, by the keys of `formats/metadata.py`; sources: where each value stands.
     """
 
     sound: bool | None
@@ -39,6 +48,8 @@ class Examination:
     missing: tuple[str, ...] = ()
     checked: str = "unchecked"
     metadata: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    sources: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    remarks: tuple[str, ...] = ()
 
 
 class Format(Protocol):
@@ -51,7 +62,7 @@ class Format(Protocol):
     name: str
 
     def recognises(self, head: bytes, name: str) -> bool:
-        """Whether a file with these first HEAD_BYTES bytes and this name is of this family."""
+        """Whether a file with these first HEAD_BYTES bytes (fewer if it is shorter) and this name is of this family."""
         ...
 
     def claim(self, path: Path) -> Claim:

@@ -17,8 +17,10 @@ from watcher.formats import ome_xml
 from watcher.formats.base import HEAD_BYTES, Claim, Examination
 from watcher.formats.ome_handler import Listed
 from watcher.formats.ome_xml import Ome
-from watcher.formats.tiff import MAX_IFDS, TIFF, Facts, verdict, walk
-from watcher.formats.tiff_ifd import Span, layout_of, open_file
+from watcher.formats.reading import open_file
+from watcher.formats.tiff import FORMAT as TIFF
+from watcher.formats.tiff import MAX_IFDS, Facts, verdict, walk
+from watcher.formats.tiff_ifd import Span, layout_of
 
 _CHUNK = 1 << 20
 _MAX_SENTENCES = 20
@@ -125,7 +127,7 @@ class _Set:
                 yield from (f"{name}: {problem}" for problem in _differences(self.files[name], listed, by))
 
 
-OME_TIFF: Final = OmeTiff()
+FORMAT: Final = OmeTiff()
 
 
 def _look(path: Path, most: int = MAX_IFDS, *, only_uuid: bool = False) -> _File:

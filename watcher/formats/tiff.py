@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from watcher.formats.base import Claim, Examination
-from watcher.formats.tiff_ifd import Directory, Entry, Reader, Span, Unsound, cut_off, farthest, layout_of, open_file
+from watcher.formats.reading import Unsound, cut_off, open_file
+from watcher.formats.tiff_ifd import Directory, Entry, Reader, Span, farthest, layout_of
 
 #: Directories, their fields, and strips that one walk looks at: keeps the worst file below about a second.
 MAX_IFDS: Final = 50_000
@@ -275,4 +276,4 @@ def verdict(checked: str, walks: Mapping[str, Facts], more: tuple[str, ...] = ()
     return Examination(sound=None if unsure else True, checked=unsure or checked)
 
 
-TIFF: Final = Tiff()
+FORMAT: Final = Tiff()

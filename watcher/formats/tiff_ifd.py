@@ -5,11 +5,10 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import add
-from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, Final, Literal, NamedTuple
 
-from watcher.osfacts import open_shared
+from watcher.formats.reading import Unsound, cut_off, read_at
 
 #: More entries than this in one directory are nonsense: real ones have 10 to 60 (reference/image-formats.md 2.1).
 MAX_ENTRIES: Final = 4096
@@ -19,10 +18,6 @@ CHUNK: Final = 8192
 # Bytes per value of each field type: TIFF 6.0, section 2; 13 (IFD) Adobe PageMaker 6.0 notes; 16 to 18 BigTIFF.
 _WIDTHS: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _UNSIGNED: Final = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
-
-
-class Unsound(Exception):
-    """The file contradicts itself; the text says how, in words for a person and without the file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +68,7 @@ class Reader:
 
     def read(self, offset: int, length: int, what: str) -> bytes:
         """The bytes there. Raises Unsound if the file ends before them."""
-        if offset + length > self.size:
-            raise cut_off(what, offset + length, self.size)
-        self._file.seek(offset)
-        data = self._file.read(length)
-        if len(data) < length:  # it has become shorter while we read
-            raise cut_off(what, offset + length, offset + len(data))
-        return data
+        return read_at(self._file, offset, length, what, self.size)
 
     def directory(self, offset: int, what: str, wanted: frozenset[int]) -> Directory:
         """The IFD at `offset`, with its `wanted` fields; the values of all lie inside the file. Raises Unsound.
@@ -143,11 +132,6 @@ class Reader:
         return layout, first
 
 
-def open_file(path: Path) -> BinaryIO:
-    """A buffered file to read from; whoever writes it may go on, rename or delete it."""
-    return io.BufferedReader(open_shared(path))  # type: ignore[type-var]
-
-
 def layout_of(head: bytes) -> Layout | None:
     """How the numbers of a file that begins so are written; None if that is no TIFF.
 
@@ -159,11 +143,6 @@ def layout_of(head: bytes) -> Layout | None:
         if head[:8] == mark + struct.pack(order + "3H", 43, 8, 0):
             return Layout(order, True, Struct(order + "Q"), Struct(order + "HHQQ"), Struct(order + "Q"))
     return None
-
-
-def cut_off(what: str, end: int, size: int) -> Unsound:
-    """The finding that something should reach further than the file does, in bytes."""
-    return Unsound(f"cut off: {what} should end at byte {end}, the file has {size}")
 
 
 def farthest(offsets: tuple[int, ...], counts: tuple[int, ...]) -> int:

@@ -1,7 +1,7 @@
 """The files that were seen on the disk: what they are, since when, and to which set they belong."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -47,15 +47,26 @@ class Files:
         )
         return {os.fsdecode(name): FileFacts(size, mtime, identity) for name, size, mtime, identity in rows}
 
-    def live(self, root: Path) -> Iterator[tuple[str, str, FileFacts]]:
-        """All live files below a root as (folder, name, facts)."""
-        for path, name, size, mtime, identity in self._database.rows(
-            """SELECT directory.path, name, size, mtime_ns, identity
-               FROM file INDEXED BY file_live JOIN directory ON directory.id = file.directory
-               WHERE live = 1 AND root = ?""",
+    def live_folders(self, root: Path) -> set[str]:
+        """The folders below a root with live files directly in them."""
+        rows = self._database.rows(
+            """SELECT path FROM directory WHERE root = ? AND EXISTS
+               (SELECT 1 FROM file INDEXED BY file_live WHERE directory = directory.id AND live = 1)""",
             (_blob(root),),
-        ):
-            yield os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity)
+        )
+        return {os.fsdecode(row[0]) for row in rows}
+
+    def live_in(self, root: Path, folder: str) -> list[tuple[bytes, int, int]]:
+        """The live files directly in one folder: name, size and mtime as they were last seen.
+
+        Neither decoded nor made into FileFacts, because each sweep asks for all of them.
+        """
+        rows = self._database.rows(
+            """SELECT name, size, mtime_ns FROM file WHERE live = 1 AND directory =
+               (SELECT id FROM directory WHERE root = ? AND path = ?)""",
+            (_blob(root), _blob(folder)),
+        )
+        return [(name, size, mtime_ns) for name, size, mtime_ns in rows]
 
     def record(
         self, root: Path, folder: str, changed: Mapping[str, FileFacts], gone: Iterable[str], now: float

@@ -95,6 +95,18 @@ class Sets:
         query = f"SELECT * FROM image_set {where} ORDER BY coalesce(completed_at, first_seen), id LIMIT ?"
         return [_from_row(row) for row in self._database.rows(query, (*states, limit))]
 
+    def due(self, root: Path, now: float) -> list[ImageSet]:
+        """The growing sets below a root that want to be judged now, the longest known first."""
+        query = """SELECT * FROM image_set WHERE state = 'growing' AND root = ? AND retry_at <= ?
+                   ORDER BY first_seen, id"""
+        return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root), now))]
+
+    def next_due(self, root: Path) -> float | None:
+        """When the next growing set below a root wants to be judged."""
+        query = "SELECT min(retry_at) FROM image_set WHERE state = 'growing' AND root = ?"
+        at: float | None = self._database.rows(query, (os.fsencode(root),))[0][0]
+        return at
+
     def without_files(self, root: Path) -> list[ImageSet]:
         """The unfinished sets below a root of which no file is left on the disk."""
         query = """SELECT * FROM image_set WHERE state IN ('growing', 'complete', 'valid', 'delivered', 'verified')

@@ -71,12 +71,12 @@ class Sweep:
     def run(self, *, deep: bool = False) -> Seen:
         """Look at everything below the watched folder."""
         seen = Seen()
-        live = self._live_by_folder()
+        live = self._files.live_folders(self.watch.path)
         self._check_root(bool(live))
         stack = [""]
         while stack:
             folder = stack.pop()
-            stack.extend(self._visit(folder, seen, live.get(folder, {}), deep=deep))
+            stack.extend(self._visit(folder, seen, live=folder in live, deep=deep))
         return seen
 
     def look_at(self, folders: Iterable[str]) -> Seen:
@@ -88,7 +88,7 @@ class Sweep:
             folder = stack.pop()
             before = self._listings.get(folder)
             known = set(before.folders) if before else set()
-            below = self._visit(folder, seen, {}, deep=True)
+            below = self._visit(folder, seen, live=False, deep=True)
             stack.extend(path for path in below if path not in known or path not in self._listings)
         return seen
 
@@ -100,12 +100,6 @@ class Sweep:
             if not self._wanted.folder(path, part) or (self.watch.path / path).is_symlink():
                 return False
         return True
-
-    def _live_by_folder(self) -> dict[str, dict[str, FileFacts]]:
-        live: dict[str, dict[str, FileFacts]] = {}
-        for folder, name, facts in self._files.live(self.watch.path):
-            live.setdefault(folder, {})[name] = facts
-        return live
 
     def _check_root(self, known: bool) -> None:
         root = self.watch.path
@@ -120,7 +114,7 @@ class Sweep:
                 cure="if its disk or share went away, bring it back; nothing is forgotten meanwhile",
             )
 
-    def _visit(self, folder: str, seen: Seen, live: dict[str, FileFacts], *, deep: bool) -> tuple[str, ...]:
+    def _visit(self, folder: str, seen: Seen, *, live: bool, deep: bool) -> tuple[str, ...]:
         """Look at one directory, and return the paths of the directories in it."""
         path = self.watch.path / folder
         seen.folders += 1
@@ -128,7 +122,8 @@ class Sweep:
             mtime_ns = os.stat(path).st_mtime_ns
             before = self._listings.get(folder)
             if before and not deep and before.mtime_ns == mtime_ns and mtime_ns / 1e9 < before.listed_at - _COARSE:
-                self._look_at_live(folder, live, seen)
+                if live:
+                    self._look_at_live(folder, seen)
                 return before.folders
             now = time.time()  # the file system's clock is compared with, not the watcher's own
             listing = self._list(folder, path, seen)
@@ -192,18 +187,22 @@ class Sweep:
     def _since(self, was_known: bool, touched: float, now: float) -> float:
         return min(touched, now) if self._trust_times and not was_known else now
 
-    def _look_at_live(self, folder: str, live: dict[str, FileFacts], seen: Seen) -> None:
-        """The listing is the same, but files may have grown: only those that somebody still waits for are asked."""
+    def _look_at_live(self, folder: str, seen: Seen) -> None:
+        """The listing is the same, but files may have grown: only those that somebody still waits for are asked.
+
+        Size and time are enough: a file that took another's name has changed the time of the directory.
+        """
         changed: dict[str, FileFacts] = {}
-        base = os.path.join(self.watch.path, folder)
-        for name, before in live.items():
-            seen.files += 1
-            try:
-                facts = osfacts.facts_at(os.path.join(base, name))
-            except OSError:
-                continue  # gone or unreadable just now: the directory's time tells at the next sweep
-            if facts != before:
-                changed[name] = facts
+        live = self._files.live_in(self.watch.path, folder)
+        seen.files += len(live)
+        with osfacts.asking_in(os.path.join(self.watch.path, folder)) as ask:
+            for name, size, mtime_ns in live:
+                try:
+                    status = ask(name)
+                except OSError:
+                    continue  # gone or unreadable just now: the directory's time tells at the next sweep
+                if status.st_mtime_ns != mtime_ns or status.st_size != size:
+                    changed[os.fsdecode(name)] = osfacts.facts_from(status)
         if changed:
             self._files.record(self.watch.path, folder, changed, (), self._clock.now())
             seen.changed.add(folder)

@@ -50,7 +50,7 @@ class Watching:
     def judge(self) -> None:
         """Look again at the growing sets whose time has come, and freeze those that are finished."""
         now = self._clock.now()
-        due = [one for one in self._growing() if one.retry_at <= now]
+        due = self._journal.sets.due(self.watch.path, now)
         if not due:
             return
         folders = {folder for one in due for folder in self._folders_of(one)}
@@ -66,7 +66,7 @@ class Watching:
 
     def next_due(self) -> float | None:
         """When the next growing set wants to be judged."""
-        return min((one.retry_at for one in self._growing()), default=None)
+        return self._journal.sets.next_due(self.watch.path)
 
     def verdict(self, image_set: ImageSet, group: Group) -> Verdict:
         """What the rules say of a growing set now."""
@@ -79,9 +79,6 @@ class Watching:
                 problems=(*group.problems, *image_set.problems),
             )
         )
-
-    def _growing(self) -> list[ImageSet]:
-        return [one for one in self._journal.sets.in_states(State.GROWING) if one.root == self.watch.path]
 
     def _take_in(self, due: Iterable[str] = ()) -> None:
         """Make sets of what changed on the disk, and judge those in the folders that are due."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from watcher.formats import FORMATS, Claim, by_name, look
+from watcher.formats import FAMILIES, Claim, by_name, look
 
 XML = '<OME><Image><Pixels SizeZ="1"><TiffData/></Pixels></Image></OME>'
 
@@ -57,18 +57,31 @@ def test_an_unfinished_tiff_claims_itself(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_os_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         look(tmp_path / "gone.tif")
-    for form in FORMATS:
+    for family in FAMILIES:
         with pytest.raises(FileNotFoundError):
-            form.examine(tmp_path / "share that went away", ("gone.tif",))
+            by_name(family.name).examine(tmp_path / "share that went away", ("gone.tif",))
 
 
 def test_each_format_is_found_by_its_name() -> None:
-    assert [by_name(form.name) for form in FORMATS] == list(FORMATS)
+    for family in FAMILIES:
+        assert by_name(family.name).name == family.name
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
     with pytest.raises(KeyError):
         by_name("png")
 
 
-def test_nothing_heavy_is_imported_with_the_formats() -> None:
-    code = "import sys, watcher.formats; print({'defusedxml', 'numpy', 'tifffile', 'pyexpat'} & set(sys.modules))"
+def test_a_name_that_such_files_do_not_have_is_remarked_on(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "scan.czi", np.zeros((4, 4), np.uint8))
+    claim = look(tmp_path / "scan.czi")
+    assert claim is not None
+    assert claim.remarks == ("scan.czi: it is TIFF, BigTIFF, ImageJ, which is not usually named so",)
+
+
+def test_no_family_is_imported_before_a_file_of_it_is_seen() -> None:
+    code = """
+import sys, watcher.formats
+print({name for name in sys.modules if name.startswith("watcher.formats.")}
+      - {"watcher.formats.base", "watcher.formats.families"} | {"defusedxml", "numpy", "tifffile", "pyexpat"} & set(sys.modules))
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

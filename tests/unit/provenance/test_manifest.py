@@ -1,0 +1,62 @@
+"""The manifest is what sha256sum reads, for every name that a member can have in a store."""
+
+import hashlib
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from watcher import names
+from watcher.model import FileFacts, Member
+from watcher.provenance import manifest
+
+
+def member(target: str, content: bytes = b"x") -> Member:
+    digest = hashlib.sha256(content).hexdigest()
+    return Member(PurePosixPath("p"), FileFacts(len(content), 0, ""), target, digest)
+
+
+def test_the_lines_are_digest_and_name_in_order() -> None:
+    text = manifest.text([member("b"), member("a/c", b"y")])
+    x, y = hashlib.sha256(b"x").hexdigest(), hashlib.sha256(b"y").hexdigest()
+    assert sorted(text.splitlines()) == sorted([f"{x}  b", f"{y}  a/c"])
+    assert text.endswith("\n")
+
+
+def test_the_order_of_the_members_does_not_matter() -> None:
+    members = [member(name, name.encode()) for name in "dacb"]
+    assert manifest.text(members) == manifest.text(sorted(members, key=lambda one: one.target))
+
+
+def test_the_lines_are_sorted_by_the_names_as_is_said() -> None:
+    listing = manifest.text([member(name, name.encode()) for name in ("d", "a", "c", "b")])
+    assert [line.split("  ")[1] for line in listing.splitlines()] == ["a", "b", "c", "d"]
+
+
+def test_an_empty_set_has_an_empty_manifest() -> None:
+    assert manifest.text([]) == ""
+
+
+def test_a_member_that_was_not_sent_is_a_mistake_of_the_program() -> None:
+    with pytest.raises(ValueError, match="has not been sent"):
+        manifest.text([Member(PurePosixPath("a"), FileFacts(1, 1, ""), "a")])
+
+
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=()), min_size=1, max_size=40).filter(
+    lambda name: name not in {".", ".."}
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(found=st.sets(NAMES, min_size=1, max_size=4))
+def test_sha256sum_accepts_the_manifest_of_any_names(tmp_path_factory: pytest.TempPathFactory, found: set[str]) -> None:
+    folder = Path(tmp_path_factory.mktemp("collection"))
+    targets = [names.legal_path(name) for name in found]
+    for target in targets:
+        (folder / target).write_bytes(target.encode())
+    (folder / manifest.NAME).write_bytes(manifest.text([member(t, t.encode()) for t in targets]).encode())
+    done = subprocess.run(["sha256sum", "--strict", "-c", manifest.NAME], cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(b"OK\n") == len(targets)
