@@ -64,6 +64,7 @@ class Daemon:
         self.journal = journal
         self.store = store or open_store(profile)
         self._clock = clock or SystemClock()
+        journal.believe(self._clock.now())
         self._listener = _Stoppable(listener, self)
         self._trust_times = trust_times
         self._stop = threading.Event()

@@ -65,7 +65,7 @@ UNDER_WAY: Final = (State.COMPLETE, State.VALID, State.DELIVERED, State.VERIFIED
 class FileFacts(NamedTuple):
     """What a stat says of one file: enough to notice any change to it.
 
-    size in bytes; mtime in nanoseconds since 1970; identity is volume and file number, "" where the system has none.
+    size in bytes; mtime in nanoseconds since 1970; identity is the file's number on its volume, "" where there is none.
     A tuple, because a sweep makes one for each of perhaps a million files.
     """
 
@@ -94,7 +94,8 @@ class ImageSet:
 
     Times are seconds since 1970 by this machine's clock. `root` is the watched folder, `folder` the place below it
     that its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
-    `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it.
+    `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it;
+    `cleared` whether all its files were removed from the disk after publication.
     `revision` grows with each change, so that a decision taken on an older one is refused.
     """
 
@@ -123,6 +124,7 @@ class ImageSet:
     completed_at: float | None = None
     published_at: float | None = None
     supersedes: str | None = None
+    cleared: bool = False
     embedded: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -17,8 +17,8 @@ CASE_SENSITIVE = not sys.platform.startswith(("win", "darwin"))
 
 
 def facts_from(stat: os.stat_result) -> FileFacts:
-    """The facts in a stat result."""
-    return FileFacts(stat.st_size, stat.st_mtime_ns, f"{stat.st_dev:x}:{stat.st_ino:x}" if stat.st_ino else "")
+    """The facts in a stat result. The volume is left out: a share or disk may have another number after each start."""
+    return FileFacts(stat.st_size, stat.st_mtime_ns, f"{stat.st_ino:x}" if stat.st_ino else "")
 
 
 def facts_at(path: Path | str) -> FileFacts:
@@ -67,11 +67,13 @@ def open_shared(path: Path) -> BinaryIO:
     """Open a file for reading so that its owner can still write, rename and delete it. Raises OSError.
 
     Python's open() on Windows does not share deletion, which would make the acquisition program's rename fail while we
-    read (Microsoft: CreateFileW, dwShareMode).
+    read (Microsoft: CreateFileW, dwShareMode). Elsewhere, what has become a pipe meanwhile must not hold us up.
     """
     if sys.platform == "win32":
         return _open_shared_windows(path)
-    return cast(BinaryIO, open(path, "rb", buffering=0))
+    return cast(
+        BinaryIO, open(path, "rb", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
+    )
 
 
 def host_name() -> str:

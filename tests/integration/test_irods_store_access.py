@@ -112,7 +112,7 @@ def test_without_inheritance_nobody_gets_in(
         session.avus(HOME)
         server.reset_requests()
         assert session.claim(SET, "id-1")
-        assert apis(server) == [MKDIR, QUERY, METADATA, QUERY]
+        assert apis(server) == [QUERY, MKDIR, QUERY, METADATA, QUERY]
         session.put(member(), SET, "sub/a.tif", ignore)
         server.reset_requests()
         session.open_to_readers(SET)
@@ -128,10 +128,10 @@ def test_closing_and_opening_cost_a_request_for_each_holder(server: IrodsServer,
         session.avus(HOME)
         server.reset_requests()
         assert session.claim(SET, "id-1")
-        assert apis(server) == [MKDIR, QUERY, QUERY, *CHANGES, METADATA, QUERY]
+        assert apis(server) == [QUERY, MKDIR, QUERY, QUERY, *CHANGES, METADATA, QUERY]
         server.reset_requests()
         assert session.claim(SET, "id-1")
-        assert apis(server) == [MKDIR, QUERY, QUERY, QUERY]
+        assert apis(server) == [QUERY, MKDIR, QUERY, QUERY, QUERY]
         server.reset_requests()
         session.open_to_readers(SET)
         assert apis(server) == [QUERY, QUERY, *CHANGES]

@@ -325,7 +325,7 @@ def test_two_watchers_that_claim_at_once_get_nothing_in_common(
     store = open_store()
     with store.session() as session, store.session() as other:
         # The label of the other comes between ours and the look at it.
-        server.faults.error(api=QUERY, code=-808000, nth=2)
+        server.faults.error(api=QUERY, code=-808000, nth=3)
         assert session.claim(SET, "id-1") is False
         assert other.claim(SET, "id-2") is True
 

@@ -35,6 +35,13 @@ class Journal:
         """Where a broken journal was put when this one was opened."""
         return self.database.set_aside
 
+    def believe(self, now: float) -> None:
+        """Take back times in the future (attempts: an hour ahead): the clock was ahead when they were written."""
+        with self.database.transaction() as sql:
+            sql.execute("UPDATE file SET changed_at = ?1 WHERE changed_at > ?1", (now,))
+            for change in ("last_change = ?1 WHERE last_change > ?1", "retry_at = 0 WHERE retry_at > ?1 + 3600"):
+                sql.execute(f"UPDATE image_set SET {change} AND state NOT IN ('published', 'superseded')", (now,))
+
     def note(self, name: str, value: object) -> None:
         """Remember one fact for whoever looks: a heartbeat, the state of the store, what a sweep found."""
         with self.database.transaction() as sql:

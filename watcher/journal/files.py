@@ -91,21 +91,23 @@ class Files:
                    identity = excluded.identity, changed_at = excluded.changed_at""",
                 ((directory, _blob(name), *facts, since) for name, (facts, since) in changed.items()),
             )
+            lost: set[str] = set()
             for name in gone:
-                # That a file went away is a change of its set too, and its quiet time begins anew.
-                sql.execute(
-                    """UPDATE image_set SET last_change = max(last_change, ?), retry_at = 0, revision = revision + 1
-                       WHERE state = 'growing' AND id = (SELECT set_id FROM file WHERE directory = ? AND name = ?)""",
-                    (now, directory, _blob(name)),
-                )
-                sql.execute("DELETE FROM file WHERE directory = ? AND name = ?", (directory, _blob(name)))
+                rows = sql.execute(
+                    "DELETE FROM file WHERE directory = ? AND name = ? RETURNING set_id", (directory, _blob(name))
+                ).fetchall()
+                lost |= {row[0] for row in rows if row[0]}
+            self._note_lost(lost, now)
 
-    def forget_folder(self, root: Path, folder: str) -> None:
+    def forget_folder(self, root: Path, folder: str, now: float) -> None:
         """A folder is gone with everything below it."""
         with self._database.transaction() as sql:
             where, values = _below(root, folder)
-            sql.execute(f"DELETE FROM file WHERE directory IN (SELECT id FROM directory WHERE {where})", values)
+            rows = sql.execute(
+                f"DELETE FROM file WHERE directory IN (SELECT id FROM directory WHERE {where}) RETURNING set_id", values
+            ).fetchall()
             sql.execute(f"UPDATE directory SET dirty = 1 WHERE {where}", values)
+            self._note_lost({row[0] for row in rows if row[0]}, now)
 
     def dirty(self, root: Path) -> set[str]:
         """The folders in which something changed since they were last taken in."""
@@ -172,6 +174,21 @@ class Files:
         """How many files are known below a root."""
         query = "SELECT count(*) FROM file JOIN directory ON directory.id = file.directory WHERE root = ?"
         return int(self._database.rows(query, (_blob(root),))[0][0])
+
+    def _note_lost(self, set_ids: Iterable[str], now: float) -> None:
+        """Files of these sets went away: a change to a growing one; a published one may be cleared altogether."""
+        with self._database.transaction() as sql:
+            for set_id in set_ids:
+                sql.execute(
+                    """UPDATE image_set SET last_change = max(last_change, ?), retry_at = 0, revision = revision + 1
+                       WHERE state = 'growing' AND id = ?""",
+                    (now, set_id),
+                )
+                sql.execute(
+                    """UPDATE image_set SET cleared = 1 WHERE state IN ('published', 'released') AND id = ?
+                       AND NOT EXISTS (SELECT 1 FROM file WHERE set_id = image_set.id)""",
+                    (set_id,),
+                )
 
     def _directory(self, root: Path, folder: str) -> int:
         values = (_blob(root), _blob(folder))

@@ -54,6 +54,7 @@ CREATE TABLE image_set (
     completed_at REAL,
     published_at REAL,
     supersedes TEXT,
+    cleared INTEGER NOT NULL DEFAULT 0,
     embedded TEXT NOT NULL DEFAULT '{}',
     UNIQUE (root, folder, name, version)
 );

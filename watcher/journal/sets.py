@@ -37,20 +37,20 @@ class Sets:
         now: float,
         last_change: float | None = None,
     ) -> ImageSet:
-        """A new growing set; the next version if there was one of that name in that folder before."""
-        place = (os.fsencode(root), os.fsencode(folder), name)
+        """A new growing set; the next version if there was one of that name in that folder before.
+
+        It replaces that one, unless its files had been cleared from the disk: then it is another acquisition.
+        """
         with self._database.transaction() as sql:
-            found = sql.execute(
-                "SELECT id, version FROM image_set WHERE root = ? AND folder = ? AND name = ? ORDER BY version DESC",
-                place,
-            ).fetchone()
-            before, version = (found["id"], found["version"] + 1) if found else (None, 1)
+            former = self.newest(root, folder, name)
+            version = former.version + 1 if former else 1
+            replaced = former.id if former and not former.cleared else None
             key = f"{osfacts.host_name()}\0{os.fsencode(root)!r}\0{os.fsencode(folder)!r}\0{name}\0{version}"
             identifier = f"urn:uuid:{uuid.uuid5(_NAMESPACE, key)}"
             image_set = ImageSet(
                 identifier, root, folder, name, format, grouped_by, State.GROWING,
                 version=version, first_seen=now, last_change=now if last_change is None else last_change,
-                supersedes=before,
+                supersedes=replaced,
             )  # fmt: skip
             values = [_to_column(name, getattr(image_set, name)) for name in _NAMES]
             sql.execute(f"INSERT INTO image_set ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(values))})", values)
@@ -61,6 +61,13 @@ class Sets:
         """The latest version of the set of this name in this folder."""
         query = "SELECT * FROM image_set WHERE root = ? AND folder = ? AND name = ? ORDER BY version DESC LIMIT 1"
         rows = self._database.rows(query, (os.fsencode(root), os.fsencode(folder), name))
+        return _from_row(rows[0]) if rows else None
+
+    def former(self, image_set: ImageSet) -> ImageSet | None:
+        """The version before this one, whether this one replaces it or not."""
+        query = "SELECT * FROM image_set WHERE root = ? AND folder = ? AND name = ? AND version = ?"
+        place = (os.fsencode(image_set.root), os.fsencode(image_set.folder), image_set.name, image_set.version - 1)
+        rows = self._database.rows(query, place)
         return _from_row(rows[0]) if rows else None
 
     def get(self, set_id: str) -> ImageSet:
@@ -241,5 +248,6 @@ def _from_row(row: sqlite3.Row) -> ImageSet:
     values["embedded"] = json.loads(values["embedded"])
     for name in ("whole", "sound"):
         values[name] = None if values[name] is None else bool(values[name])
-    values["claimed"] = bool(values["claimed"])
+    for name in ("claimed", "cleared"):
+        values[name] = bool(values[name])
     return ImageSet(**values)

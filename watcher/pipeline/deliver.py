@@ -83,8 +83,9 @@ class Delivery:
     def __call__(self, image_set: ImageSet, now: Callable[[], float]) -> ImageSet:
         """Send what is not yet in the store. Raises StoreError, SourceError or StaleSet."""
         members = self.journal.sets.members(image_set.id)
-        if self._same_as_before(image_set, members):
-            return self._no_new_version(image_set, members)
+        before = self._same_as_before(image_set, members)
+        if before:
+            return self._no_new_version(image_set, before, members)
         if not image_set.claimed:
             image_set = self._claim(image_set, members)
         elif not self.crew.session.claim(_collection(image_set), image_set.id):
@@ -137,30 +138,29 @@ class Delivery:
             self.journal.files.assign(old.root, files, new.id)
         return new
 
-    def _same_as_before(self, image_set: ImageSet, members: Sequence[Member]) -> bool:
-        """Whether a new version differs from the one before only in times: it was copied back, or saved unchanged."""
-        if image_set.supersedes is None or image_set.claimed:
-            return False
-        before = {member.target: member for member in self.journal.sets.members(image_set.supersedes)}
+    def _same_as_before(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet | None:
+        """The published version before, if this one differs only in times: it was copied back, or saved unchanged."""
+        former = self.journal.sets.former(image_set)
+        if image_set.claimed or former is None or former.state not in {State.PUBLISHED, State.RELEASED}:
+            return None
+        before = {member.target: member for member in self.journal.sets.members(former.id)}
         sizes = {target: member.facts.size for target, member in before.items()}
         if sizes != {member.target: member.facts.size for member in members}:
-            return False
+            return None
         digests = self._digests(image_set, members)
-        return all(before[target].sha256 == digest for target, digest in digests.items())
+        return former if all(before[target].sha256 == digest for target, digest in digests.items()) else None
 
-    def _no_new_version(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
+    def _no_new_version(self, image_set: ImageSet, before: ImageSet, members: Sequence[Member]) -> ImageSet:
         """Drop the new version, and let the one before be the set of these files as they are now."""
-        assert image_set.supersedes is not None  # noqa: S101 - _same_as_before asked
-        digests = {m.target: m.sha256 for m in self.journal.sets.members(image_set.supersedes)}
+        digests = {member.target: member.sha256 for member in self.journal.sets.members(before.id)}
         with self.journal.database.transaction():
             files = self.journal.files.of_set(image_set.id)
             self.journal.sets.forget(image_set)
-            before = self.journal.sets.get(image_set.supersedes)
-            known = [Member(m.path, m.facts, m.target, digests[m.target]) for m in members]
+            known = [replace(member, sha256=digests[member.target]) for member in members]
             self.journal.sets.freeze(before, known)
             self.journal.files.assign(before.root, files, before.id)
             self.journal.files.rest(before.id)
-        return before
+            return self.journal.sets.change(before, cleared=False)
 
     def _digests(self, image_set: ImageSet, members: Sequence[Member]) -> dict[str, str]:
         return {member.target: source_of(image_set, member).sha256() for member in members}

@@ -222,7 +222,7 @@ class Sweep:
         for path in self._files.subfolders(self.watch.path, folder) | {folder}:
             self._listings.pop(path, None)
             seen.changed.add(path)
-        self._files.forget_folder(self.watch.path, folder)
+        self._files.forget_folder(self.watch.path, folder, self._clock.now())
 
 
 class _Filter:

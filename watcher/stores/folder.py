@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from watcher import names, osfacts
-from watcher.errors import FixityError, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
+from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
 from watcher.model import Avu
 from watcher.stores.base import Progress, Receipt, Replica, Session
 from watcher.stores.source import BLOCK, Source
@@ -81,6 +81,9 @@ class FolderSession:
         self._store.label()
         directory = self._at(collection)
         with _named(directory):
+            above = [self._root / path for path in Path(collection).parents if path.name]
+            if any((folder / METADATA).exists() for folder in above):
+                return False  # inside another set
             try:
                 directory.mkdir(parents=True, exist_ok=True)
             except (FileExistsError, NotADirectoryError):
@@ -208,6 +211,8 @@ def _named(path: Path) -> Iterator[None]:
         raise NotAllowed(f"{path}: no permission in the archive", cure="let this account write there") from error
     except OSError as error:
         why = f"{path}: {error.strerror or error}"
+        if error.errno == errno.ENAMETOOLONG:
+            raise NameRefused(f"{path}: the name is too long for the archive's disk") from error
         if error.errno in _NO_SPACE:
             raise StoreFull(why, cure="make space in the archive; it is tried again by itself") from error
         if error.errno in _GONE:

@@ -263,7 +263,7 @@ def test_a_forgotten_set_leaves_nothing_and_its_files_are_free(journal: Journal)
                UNION ALL SELECT set_id FROM history"""
     assert not journal.database.rows(query)
     assert [file.set_id for file in journal.files.in_folder(ROOT, "")] == [None]
-    assert [name for _, name, _ in journal.files.live(ROOT)] == ["a"]
+    assert [name for name, *_ in journal.files.live_in(ROOT, "")] == [b"a"]
     assert new(journal).version == 1
 
 

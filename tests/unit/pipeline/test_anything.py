@@ -122,9 +122,9 @@ class Anything(RuleBasedStateMachine):
 
     def own(self, collection: str) -> dict[str, bytes]:
         """The members of a collection, without what is in another one below it."""
-        below = [path for path in self.collections() if path.startswith(f"{collection}/")]
+        below = tuple(f"{path}/" for path in self.collections() if path.startswith(f"{collection}/"))
         files = self.bench.archived(collection).items()
-        return {name: data for name, data in files if not any(f"{collection}/{name}".startswith(b + "/") for b in below)}
+        return {name: data for name, data in files if not f"{collection}/{name}".startswith(below)}
 
     @invariant()
     def what_is_published_never_changes(self) -> None:

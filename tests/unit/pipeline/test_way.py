@@ -384,3 +384,15 @@ def test_the_metadata_file_is_plain_json(bench: Bench) -> None:
     bench.finish()
     record = json.loads(Path(bench.archive / "scope/a/irods-watcher.json").read_text(encoding="utf-8"))
     assert ["acq:state", "complete", ""] in record["metadata"]
+
+
+def test_a_new_acquisition_under_the_name_of_one_that_was_cleared_away_replaces_nothing(bench: Bench) -> None:
+    bench.write("test.dat", b"monday")
+    bench.finish()
+    (bench.root / "test.dat").unlink()
+    bench.write("other.dat")  # so that the folder does not look like a share that went away
+    bench.finish()
+    bench.write("test.dat", b"tuesday")
+    bench.finish()
+    assert bench.states() == {"test": PUBLISHED, "other": PUBLISHED, "test.v2": PUBLISHED}
+    assert "dcterms:replaces" not in bench.avus("scope/test.v2")

@@ -83,6 +83,18 @@ class Catalogue:
         columns = (AVU_NAME, AVU_VALUE, AVU_UNIT)
         return frozenset(Avu(*row) for row in self.query(columns, {COLL_NAME: f"= '{collection}'"}, collection))
 
+    def labelled_above(self, collection: str, attribute: str) -> bool:
+        """Whether a collection that this one lies in has such an attribute."""
+        parts = collection.strip("/").split("/")
+        above = ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts))]
+        # A list is divided at its quotes, so that a name with an apostrophe must be asked for alone.
+        plain = ",".join(f"'{path}'" for path in above if "'" not in path)
+        conditions = [f"in ({plain})", *(f"= '{path}'" for path in above if "'" in path)]
+        return any(
+            any(self.query((COLL_NAME,), {COLL_NAME: condition, AVU_NAME: f"= '{attribute}'"}, collection))
+            for condition in conditions
+        )
+
     def annotate(self, collection: str, add: Iterable[Avu], remove: Iterable[Avu]) -> None:
         """Remove and add metadata of the collection in one request that is done as a whole or not at all.
 

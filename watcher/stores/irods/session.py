@@ -36,7 +36,7 @@ class IrodsSession:
         self._made: set[str] = set()
 
     def claim(self, collection: str, set_id: str) -> bool:
-        """Four requests for a new collection: make it, see who may read it, label it, see whether somebody else did.
+        """Five requests for a new collection: is it inside a set, make it, who may read it, label it, did others too.
 
         Where its parent hands access down, two more and one for each user or group that is taken off. Raises
         NotAllowed if this account may not do that.
@@ -100,6 +100,8 @@ class IrodsSession:
         self.close()
 
     def _claim(self, collection: str, set_id: str) -> bool:
+        if self._catalogue.labelled_above(collection, IDENTIFIER):
+            return False  # inside another set
         new = self._catalogue.make_with_parents(collection)
         avus = frozenset() if new else self._catalogue.avus(collection)
         owners = _owners(avus)
