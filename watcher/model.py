@@ -62,6 +62,10 @@ MOVES: Final[Mapping[State, frozenset[State]]] = MappingProxyType(
 UNDER_WAY: Final = (State.COMPLETE, State.VALID, State.DELIVERED, State.VERIFIED)
 
 
+#: The keys of what files say of themselves that may name a person: never logged, published only by the profile's word.
+PERSONAL: Final = frozenset({"experimenter", "computer"})
+
+
 class FileFacts(NamedTuple):
     """What a stat says of one file: enough to notice any change to it.
 
@@ -115,6 +119,7 @@ class ImageSet:
     validated_by: str = "unchecked"
     completed_by: str = ""
     problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     waits_for: tuple[str, ...] = ()
     reason: str = ""
     attempts: int = 0

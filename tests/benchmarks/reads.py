@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 from unittest import mock
 
+import watcher.formats
 from tests.benchmarks.common import (
     HOME,
     MIB,
@@ -24,7 +25,7 @@ from tests.benchmarks.common import (
 from watcher import osfacts, profile, simulate
 from watcher.daemon import Daemon
 from watcher.errors import WatcherError
-from watcher.formats import tiff_ifd
+from watcher.formats import reading
 from watcher.journal import Journal
 from watcher.model import ImageSet, Member
 from watcher.provenance import manifest
@@ -99,7 +100,8 @@ def deliver(place: str) -> Figures:
     counted.watch_openings()
     with (
         mock.patch.object(osfacts, "open_shared", source),
-        mock.patch.object(tiff_ifd, "open_shared", formats),
+        mock.patch.object(watcher.formats, "open_shared", formats),
+        mock.patch.object(reading, "open_shared", formats),
         Journal(Path(place, "state"), owned=True) as journal,
     ):
         unsafe = Daemon(loaded, journal, _Silent(), store=store(Path(place)), trust_times=True).once().unsafe

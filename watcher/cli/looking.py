@@ -98,6 +98,7 @@ def show(
             ("needs attention", one.reason),
             ("waits for", "; ".join(one.waits_for)),
             ("problems", "; ".join(one.problems)),
+            ("remarks", "; ".join(one.remarks)),
         ):
             if value:
                 say(f"  {title}: {value}")
@@ -149,8 +150,11 @@ def inspect(
             say(f"  sound: {sound} ({one.validation.checked})")
             for problem in one.validation.problems:
                 say(f"  problem: {problem}")
+            for remark in one.validation.remarks:
+                say(f"  remark: {remark}")
             for key, value in one.validation.embedded.items():
-                say(f"  {key}: {value}")
+                source = one.validation.sources.get(key, "")
+                say(f"  {key}: {value}" + (f"  ({source})" if source else ""))
         if not found:
             say(f"{path}: there are no image sets in it")
     return Exit.PARTLY if any(not one.complete or one.validation.sound is False for one in found) else Exit.OK

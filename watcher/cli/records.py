@@ -31,6 +31,7 @@ def of_set(image_set: ImageSet, members: Sequence[Member], metadata: dict[str, s
         "complete": whole,
         "sound": image_set.sound,
         "problems": list(image_set.problems),
+        "remarks": list(image_set.remarks),
         "members": [{"path": m.target, "bytes": m.facts.size, "sha256": m.sha256} for m in members],
         "metadata": metadata if metadata is not None else dict(image_set.embedded),
         "collection": image_set.collection,
@@ -57,6 +58,8 @@ def of_inspection(found: Inspection) -> dict[str, Any]:
             for file in found.group.files
         ],
         "metadata": found.validation.embedded,
+        "sources": found.validation.sources,
+        "remarks": list(found.validation.remarks),
         "collection": None,
         "waits_for": [f"the missing file {name}" for name in found.group.missing],
         "grouped_by": found.group.grouped_by,

@@ -10,9 +10,10 @@ from typing import Final
 class Family:
     """One format: where its code is, how its files may begin or be named, and what the README says of it.
 
-    module is the module in `watcher.formats` whose FORMAT keeps the Protocol. A file is looked at by it if one of
-    the `magic` byte strings stands at its offset in the head, or one of the `patterns` (lower-case globs) matches its
-    name. `extensions` are those that its files usually have; another one is remarked on ("" among them: anything goes).
+    module is the module in `watcher.formats` whose FORMAT keeps the Protocol. A file is looked at by it if one of the
+    `magic` byte strings stands at its offset in the head, or one of the `patterns` (lower-case globs) matches its name.
+    A folder whose name ends in one of `folders` is a set with everything in it. `extensions` are those that its files
+    usually have; another one is remarked on ("" among them: anything goes).
     """
 
     name: str
@@ -21,6 +22,7 @@ class Family:
     magic: tuple[tuple[int, bytes], ...] = ()
     patterns: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ("",)
+    folders: tuple[str, ...] = ()
     set_rule: str = ""
     signals: str = ""
     checks: str = ""
@@ -63,6 +65,14 @@ FAMILIES: Final[tuple[Family, ...]] = (
 )  # fmt: skip
 
 
+def is_set_folder(name: str) -> bool:
+    """Whether a folder of this name is a set as a whole, whatever is in it: `scan.zarr`."""
+    return name.lower().endswith(_SET_FOLDERS)
+
+
 def candidates(head: bytes, name: str) -> Iterator[Family]:
     """The families that a file may be of, in the order in which they are to be asked."""
     return (family for family in FAMILIES if family.may_be(head, name))
+
+
+_SET_FOLDERS: Final = tuple(ending for family in FAMILIES for ending in family.folders)

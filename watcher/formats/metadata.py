@@ -24,7 +24,5 @@ KEYS: Final = (
     "computer",
     "experimenter",
 )
-#: What may name a person.
-PERSONAL: Final = frozenset({"experimenter", "computer"})
 #: Characters of one value that are kept, so that it fits a catalogue.
 MAX_TEXT: Final = 500

@@ -106,7 +106,7 @@ class Files:
             rows = sql.execute(
                 f"DELETE FROM file WHERE directory IN (SELECT id FROM directory WHERE {where}) RETURNING set_id", values
             ).fetchall()
-            sql.execute(f"UPDATE directory SET dirty = 1 WHERE {where}", values)
+            sql.execute(f"UPDATE directory SET dirty = 1, role = NULL WHERE {where}", values)
             self._note_lost({row[0] for row in rows if row[0]}, now)
 
     def dirty(self, root: Path) -> set[str]:
@@ -121,10 +121,21 @@ class Files:
                 values = (_blob(root), _blob(folder))
                 sql.execute("UPDATE directory SET dirty = 0 WHERE root = ? AND path = ?", values)
                 sql.execute(
-                    """DELETE FROM directory WHERE root = ? AND path = ?
+                    """DELETE FROM directory WHERE root = ? AND path = ? AND role IS NULL
                        AND NOT EXISTS (SELECT 1 FROM file WHERE directory = directory.id)""",
                     values,
                 )
+
+    def roles(self, root: Path) -> dict[str, str]:
+        """The folders of which a format says more than that they hold files; see `pipeline/assemble.py`."""
+        query = "SELECT path, role FROM directory WHERE root = ? AND role IS NOT NULL"
+        return {os.fsdecode(path): role for path, role in self._database.rows(query, (_blob(root),))}
+
+    def give_role(self, root: Path, folder: str, role: str) -> None:
+        """Remember what a format says of a folder; it is to be taken in anew."""
+        with self._database.transaction() as sql:
+            directory = self._directory(root, folder)
+            sql.execute("UPDATE directory SET role = ?, dirty = 1 WHERE id = ?", (role, directory))
 
     def subfolders(self, root: Path, folder: str) -> set[str]:
         """The known folders directly or indirectly below one, itself not included."""

@@ -11,6 +11,7 @@ CREATE TABLE directory (
     root BLOB NOT NULL,
     path BLOB NOT NULL,
     dirty INTEGER NOT NULL DEFAULT 0,
+    role TEXT,
     UNIQUE (root, path)
 );
 CREATE INDEX directory_dirty ON directory (root) WHERE dirty = 1;
@@ -45,6 +46,7 @@ CREATE TABLE image_set (
     validated_by TEXT NOT NULL DEFAULT 'unchecked',
     completed_by TEXT NOT NULL DEFAULT '',
     problems TEXT NOT NULL DEFAULT '[]',
+    remarks TEXT NOT NULL DEFAULT '[]',
     waits_for TEXT NOT NULL DEFAULT '[]',
     reason TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,

@@ -14,7 +14,7 @@ from watcher.errors import SetNotFound, StaleSet, WatcherError
 from watcher.journal.database import Database
 from watcher.model import MOVES, FileFacts, ImageSet, Member, State
 
-_JSON = {"problems", "waits_for", "embedded"}
+_JSON = {"problems", "remarks", "waits_for", "embedded"}
 _NAMES = tuple(field.name for field in fields(ImageSet))
 #: Names every set for good: the same files on the same computer give the same identifier, even if the journal is lost.
 _NAMESPACE = uuid.UUID("6f1d1c5e-33e2-4f0c-9d53-0f6a3c9be5b4")
@@ -243,7 +243,7 @@ def _from_row(row: sqlite3.Row) -> ImageSet:
     values["root"] = Path(os.fsdecode(values["root"]))
     values["folder"] = PurePosixPath(os.fsdecode(values["folder"]))
     values["state"] = State(values["state"])
-    for name in ("problems", "waits_for"):
+    for name in ("problems", "remarks", "waits_for"):
         values[name] = tuple(json.loads(values[name]))
     values["embedded"] = json.loads(values["embedded"])
     for name in ("whole", "sound"):

@@ -1,8 +1,9 @@
 """Which files are one image set: what formats claim, and general rules for the rest."""
 
 import json
+import posixpath
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -31,12 +32,20 @@ _PLANE = re.compile(
 )
 
 
+#: What a format may say of a folder: it is a set with everything below it, or it belongs to the folder above.
+_TREE, _PART = "tree", "part"
+#: More new files than this in one folder wait until their formats were asked, before anything is made of them.
+_MANY = 50
+
+_Claims = dict[PurePosixPath, Claim]
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Files that belong together now.
 
     folder is the one that all share, relative to the watched folder; missing are names that the files list and that are
-    not there; problems what the files' own lists have wrong.
+    not there; problems what the files' own lists have wrong; remarks what is only told.
     """
 
     folder: PurePosixPath
@@ -46,6 +55,7 @@ class Group:
     files: tuple[SeenFile, ...]
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def changed_at(self) -> float:
@@ -57,6 +67,8 @@ class Assembly:
     """Groups the files of a watched folder. What formats say of a file is kept in the journal until it changes.
 
     A file is asked once it has been at rest for the profile's settle time: before that its head may not be written.
+    An area is the folder whose files are grouped together: a folder by itself, or with folders that belong to it, or a
+    whole tree.
     """
 
     def __init__(
@@ -72,81 +84,129 @@ class Assembly:
         self._depth = Capture(watch.capture).depth
         self._files = journal.files
         self._look = look
+        self._roles: dict[str, str] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Read again what the journal knows of the roles of folders."""
+        self._roles = self._files.roles(self._watch.path) if self._rule == "auto" else {}
 
     def area_of(self, folder: str) -> str:
         """The folder that must be looked at as a whole when something in `folder` changed."""
-        if self._rule != "directory":
-            return folder
-        return "/".join(folder.split("/")[: self._depth + 1])
+        parts = folder.split("/") if folder else []
+        if self._rule == "directory":
+            return "/".join(parts[: self._depth + 1])
+        if self._rule == "auto":
+            for depth in range(1, len(parts) + 1):
+                path = "/".join(parts[:depth])
+                if self._is_tree(path):
+                    return path
+                if self._roles.get(path) == _PART:
+                    return "/".join(parts[: depth - 1])
+        return folder
 
-    def learn(self, area: str, now: float) -> None:
-        """Ask the formats about the files of an area that have come to rest and were not asked yet."""
+    def learn(self, area: str, now: float) -> bool:
+        """Ask the formats about the files of an area that have come to rest and were not asked yet.
+
+        True if that changed what areas there are. OSError is no answer: the file is asked again.
+        """
         fresh: dict[str, dict[str, str]] = {}
+        roles: dict[str, str] = {}
         for file in self._files_of(area):
             if file.claim is None and now - file.changed_at >= self._watch.settle:
-                text = self._ask(file)
-                if text is not None:
-                    fresh.setdefault(file.folder, {})[file.name] = text
+                try:
+                    claim = self._look(self._watch.path / file.path)
+                except OSError:
+                    continue
+                fresh.setdefault(file.folder, {})[file.name] = _to_json(claim) if claim else ""
+                if claim and self._rule == "auto" and self._wanted(claim.format):
+                    roles |= self._roles_in(claim, file.folder)
         for folder, found in fresh.items():
             self._files.remember_claims(self._watch.path, folder, found)
+        new = {folder: role for folder, role in roles.items() if self._roles.get(folder) != role}
+        for folder, role in new.items():
+            self._files.give_role(self._watch.path, folder, role)
+        self._roles |= new
+        return bool(new)
+
+    def unasked(self, area: str) -> float | None:
+        """When the first of many new files of an area, of which nothing was made yet, will have come to rest."""
+        waiting = [file.changed_at for file in self._files_of(area) if file.claim is None and file.set_id is None]
+        return min(waiting) + self._watch.settle if self._rule == "auto" and len(waiting) > _MANY else None
 
     def groups(self, area: str) -> list[Group]:
         """The groups in an area, as the journal knows its files at this moment."""
         files = self._files_of(area)
+        if self.unasked(area) is not None:
+            files = [file for file in files if file.claim is not None or file.set_id is not None]
         if not files:
             return []
         claims = {file.path: _from_json(file.claim) for file in files if file.claim}
         claims = {path: claim for path, claim in claims.items() if self._wanted(claim.format)}
-        if self._is_whole_tree(area):
+        if self._is_whole(area):
             return [self._directory(area, files, claims)]
         return _distinct(self._in_one_folder(area, files, claims))
 
-    def _is_whole_tree(self, area: str) -> bool:
-        return self._rule == "directory" and bool(area) and len(area.split("/")) > self._depth
+    def _is_whole(self, area: str) -> bool:
+        if self._rule == "directory":
+            return bool(area) and len(area.split("/")) > self._depth
+        return self._rule == "auto" and self._is_tree(area)
+
+    def _is_tree(self, folder: str) -> bool:
+        parts = folder.split("/")
+        return self._may_be_whole(folder) and (self._roles.get(folder) == _TREE or formats.is_set_folder(parts[-1]))
+
+    def _may_be_whole(self, folder: str) -> bool:
+        """The watched folder itself, and those whose names mean something, are never a set as a whole."""
+        return bool(folder) and len(folder.split("/")) > self._depth
+
+    def _roles_in(self, claim: Claim, folder: str) -> dict[str, str]:
+        roles = {_joined(folder, name.rstrip("/")): _PART for name in claim.lists if name.endswith("/")}
+        if claim.tree is not None:
+            tree = posixpath.normpath(posixpath.join(folder, claim.tree))
+            if self._may_be_whole("" if tree == "." else tree) and not tree.startswith(".."):
+                roles[tree] = _TREE
+        return roles
 
     def _files_of(self, area: str) -> list[SeenFile]:
-        look = self._files.below if self._is_whole_tree(area) else self._files.in_folder
-        return look(self._watch.path, area)
+        root = self._watch.path
+        if self._is_whole(area):
+            return self._files.below(root, area)
+        files = self._files.in_folder(root, area)
+        for folder, role in self._roles.items():
+            if role == _PART and posixpath.dirname(folder) == area:
+                files += self._files.below(root, folder)
+        return files
 
     def _wanted(self, kind: str) -> bool:
         return self._formats is None or kind in self._formats
 
-    def _in_one_folder(self, area: str, files: list[SeenFile], claims: dict[PurePosixPath, Claim]) -> list[Group]:
+    def _in_one_folder(self, area: str, files: list[SeenFile], claims: _Claims) -> list[Group]:
         if self._rule == "file":
             return [self._group(area, file.name, "file", (file,), claims) for file in files]
         groups, rest = self._by_listing(area, files, claims) if self._rule == "auto" else ([], files)
         planes = [file for file in rest if _PLANE.search(file.name)] if self._rule == "auto" else []
-        if len(area.split("/")) > self._depth and area and planes:
+        if self._may_be_whole(area) and planes:
             # The folder holds the planes of one acquisition, and whatever lies beside them goes with them.
             return [*groups, self._directory(area, rest, claims)]
         return self._by_stem(area, rest, groups, claims)
 
-    def _directory(self, area: str, files: Sequence[SeenFile], claims: dict[PurePosixPath, Claim]) -> Group:
-        missing, problems = self._missing_in(files, claims, area)
-        folder = PurePosixPath(area)
-        return Group(
-            folder, names.legal(folder.name), "directory", _format_of(files, claims), tuple(files), missing, problems
-        )
+    def _directory(self, area: str, files: Sequence[SeenFile], claims: _Claims) -> Group:
+        trees = [claim for path, claim in sorted(claims.items()) if claim.tree is not None]
+        title = next((claim.title for claim in trees if _can_be_name(claim.title)), "")
+        name = title or PurePosixPath(area).name
+        kind = trees[0].format if trees else _format_of(files, claims)
+        return self._made(PurePosixPath(area), name, "directory", kind, tuple(files), claims)
 
-    def _ask(self, file: SeenFile) -> str | None:
-        """What a format says of a file, "" if none knows it, None if it could not be read now."""
-        try:
-            claim = self._look(self._watch.path / file.path)
-        except OSError:
-            return None
-        return _to_json(claim) if claim else ""
-
-    def _by_listing(
-        self, area: str, files: list[SeenFile], claims: dict[PurePosixPath, Claim]
-    ) -> tuple[list[Group], list[SeenFile]]:
+    def _by_listing(self, area: str, files: list[SeenFile], claims: _Claims) -> tuple[list[Group], list[SeenFile]]:
         """Join the files that name each other, directly or through others; the rest is what names only itself."""
-        there = {file.name: file for file in files}
+        there = {_relative(file.path, area): file for file in files}
         part_of: dict[str, set[str]] = {}
-        for claim in claims.values():
+        for path, claim in claims.items():
             if len(claim.lists) < 2:
                 continue
-            joined = set(claim.lists)
-            for name in claim.lists:
+            joined = _expanded(claim, _relative(path.parent, area), there)
+            for name in tuple(joined):
                 joined |= part_of.get(name, set())
             for name in joined:
                 part_of[name] = joined
@@ -156,15 +216,13 @@ class Assembly:
             if members:
                 # The file that lists the most knows the name of the whole best.
                 telling = [claims[member.path] for member in members if member.path in claims]
-                title = max(telling, key=lambda claim: len(claim.lists)).title if telling else ""
-                name = title if _can_be_name(title) else stem(min(names_of_set))
-                groups.append(self._group(area, name, "", members, claims))
-        taken = {file.name for group in groups for file in group.files}
-        return groups, [file for file in files if file.name not in taken]
+                best = max(telling, key=lambda claim: len(claim.lists))
+                name = best.title if _can_be_name(best.title) else stem(min(names_of_set).rpartition("/")[2])
+                groups.append(self._made(PurePosixPath(area), name, best.format, best.format, members, claims))
+        taken = {file.path for group in groups for file in group.files}
+        return groups, [file for file in files if file.path not in taken]
 
-    def _by_stem(
-        self, area: str, files: list[SeenFile], listed: list[Group], claims: dict[PurePosixPath, Claim]
-    ) -> list[Group]:
+    def _by_stem(self, area: str, files: list[SeenFile], listed: list[Group], claims: _Claims) -> list[Group]:
         """Files that share a stem are one set; those that share one with a listed set travel with it."""
         home = {names.legal(stem(file.name)): index for index, group in enumerate(listed) for file in group.files}
         home |= {group.name: index for index, group in enumerate(listed)}
@@ -180,29 +238,46 @@ class Assembly:
         grown = [replace(group, files=(*group.files, *beside.get(index, ()))) for index, group in enumerate(listed)]
         return [*grown, *(self._group(area, name, "stem", tuple(members), claims) for name, members in stems.items())]
 
-    def _group(
-        self, area: str, name: str, grouped_by: str, files: tuple[SeenFile, ...], claims: dict[PurePosixPath, Claim]
-    ) -> Group:
-        kind = _format_of(files, claims)
-        missing, problems = self._missing_in(files, claims, area)
-        return Group(PurePosixPath(area), names.legal(name), grouped_by or kind, kind, files, missing, problems)
+    def _group(self, area: str, name: str, grouped_by: str, files: tuple[SeenFile, ...], claims: _Claims) -> Group:
+        return self._made(PurePosixPath(area), name, grouped_by, _format_of(files, claims), files, claims)
 
-    def _missing_in(
-        self, files: Iterable[SeenFile], claims: dict[PurePosixPath, Claim], area: str
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _made(
+        self, folder: PurePosixPath, name: str, grouped_by: str, kind: str, files: tuple[SeenFile, ...], claims: _Claims
+    ) -> Group:
         there = {file.path for file in files}
-        missing: dict[str, None] = {}
-        problems: dict[str, None] = {}
-        for path in sorted(there):
-            claim = claims.get(path)
-            if claim is None:
-                continue
-            problems |= dict.fromkeys(claim.problems)
-            absent = (path.parent / name for name in claim.lists if path.parent / name not in there)
-            # A listed file in a folder below is a set of its own there, but it must be there.
-            lost = (one for one in absent if one.parent == path.parent or not (self._watch.path / one).exists())
-            missing |= dict.fromkeys(str(one.relative_to(area) if area else one) for one in lost)
-        return tuple(missing), tuple(problems)
+        telling = [(path, claims[path]) for path in sorted(there) if path in claims]
+        missing = dict.fromkeys(
+            str(one.relative_to(folder)) for path, claim in telling for one in self._absent(path, claim, there)
+        )
+        problems = dict.fromkeys(problem for _, claim in telling for problem in claim.problems)
+        remarks = dict.fromkeys(remark for _, claim in telling for remark in claim.remarks)
+        return Group(
+            folder, names.legal(name), grouped_by, kind, files, tuple(missing), tuple(problems), tuple(remarks)
+        )
+
+    def _absent(self, path: PurePosixPath, claim: Claim, there: set[PurePosixPath]) -> Iterator[PurePosixPath]:
+        for name in claim.lists:
+            one = path.parent / name
+            # A folder, or a listed file in a folder below, need not be part of the group; but it must be there.
+            if one not in there and ("/" not in name or not (self._watch.path / one).exists()):
+                yield one
+
+
+def _joined(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _relative(path: PurePosixPath, area: str) -> str:
+    relative = path.relative_to(area).as_posix() if area else path.as_posix()
+    return "" if relative == "." else relative
+
+
+def _expanded(claim: Claim, folder: str, there: Iterable[str]) -> set[str]:
+    """The names that a claim lists, relative to the area; a folder stands for all files in it."""
+    listed = {_joined(folder, name) for name in claim.lists}
+    for name in [name for name in listed if name.endswith("/")]:
+        listed.update(other for other in there if other.startswith(name))
+    return listed
 
 
 def _can_be_name(title: str) -> bool:
@@ -240,9 +315,11 @@ def stem(name: str) -> str:
 
 
 def _to_json(claim: Claim) -> str:
-    return json.dumps([claim.format, claim.lists, claim.title, claim.problems], ensure_ascii=True)
+    return json.dumps(
+        [claim.format, claim.lists, claim.title, claim.problems, claim.tree, claim.remarks], ensure_ascii=True
+    )
 
 
 def _from_json(text: str) -> Claim:
-    kind, lists, title, problems = json.loads(text)
-    return Claim(kind, tuple(lists), title, tuple(problems))
+    kind, lists, title, problems, tree, remarks = json.loads(text)
+    return Claim(kind, tuple(lists), title, tuple(problems), tree, tuple(remarks))

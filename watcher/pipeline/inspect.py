@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from watcher import formats, osfacts
@@ -80,7 +80,8 @@ def _file(path: Path) -> Iterator[Inspection]:
 def _judge(root: Path, group: Group) -> Inspection:
     found = validate(root, [(file.path, _kind(root, file)) for file in group.files])
     problems = tuple(dict.fromkeys((*group.problems, *found.problems)))
-    return Inspection(root, group, not group.missing, Validation(found.sound, problems, found.checked, found.embedded))
+    remarks = tuple(dict.fromkeys((*group.remarks, *found.remarks)))
+    return Inspection(root, group, not group.missing, replace(found, problems=problems, remarks=remarks))
 
 
 def _kind(root: Path, file: SeenFile) -> str:

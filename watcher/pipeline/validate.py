@@ -1,7 +1,7 @@
 """Is a complete set sound? The formats look at its files; what no format knows is labelled unchecked."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from watcher import formats
@@ -16,6 +16,8 @@ class Validation:
     problems: tuple[str, ...]
     checked: str
     embedded: dict[str, str]
+    sources: dict[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
 
 
 def validate(
@@ -36,6 +38,8 @@ def validate(
     problems: list[str] = []
     checked: dict[str, None] = {}
     embedded: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    remarks: dict[str, None] = {}
     for (kind, folder), members in sorted(parts.items()):
         found = (examine or _examine)(kind, root / folder, tuple(members))
         problems += found.problems
@@ -43,12 +47,14 @@ def validate(
         if found.sound is not None or found.missing:
             sound = bool(found.sound) and not found.missing and sound is not False
         checked[found.checked] = None
+        sources |= {key: found.sources.get(key, "") for key in found.metadata if key not in embedded}
         embedded = {**found.metadata, **embedded}
+        remarks |= dict.fromkeys(found.remarks)
     unchecked = sum(not kind for _, kind in files)
     what = ", ".join(checked) or "unchecked"
     if checked and unchecked:
         what += f"; {unchecked} of {len(files)} files unchecked"
-    return Validation(sound, tuple(dict.fromkeys(problems)), what, embedded)
+    return Validation(sound, tuple(dict.fromkeys(problems)), what, embedded, sources, tuple(remarks))
 
 
 def _examine(kind: str, folder: Path, members: tuple[str, ...]) -> Examination:

@@ -15,6 +15,9 @@ from watcher.pipeline.observe import Seen, Sweep
 from watcher.profile import Profile, Watch
 from watcher.stores.base import Store
 
+#: How often what is learned of a folder may change which folders belong together.
+_LEVELS = 4
+
 
 class Watching:
     """Observe, assemble and complete for one watched folder; all that it decides is in the journal.
@@ -34,6 +37,8 @@ class Watching:
         self._journal = journal
         self._store = store
         self._clock = clock
+        # When areas with many new files are to be taken in again; the journal has them as dirty.
+        self._later: dict[str, float] = {}
 
     def look_everywhere(self, *, deep: bool = False) -> Seen:
         """Sweep the whole folder and take in what changed."""
@@ -52,6 +57,8 @@ class Watching:
         now = self._clock.now()
         due = self._journal.sets.due(self.watch.path, now)
         if not due:
+            if any(time <= now for time in self._later.values()):
+                self._take_in()
             return
         folders = {folder for one in due for folder in self._folders_of(one)}
         # What is decided must rest on what is on the disk now, not on what the last sweep saw.
@@ -66,7 +73,8 @@ class Watching:
 
     def next_due(self) -> float | None:
         """When the next growing set wants to be judged."""
-        return self._journal.sets.next_due(self.watch.path)
+        due = self._journal.sets.next_due(self.watch.path)
+        return min([*self._later.values(), *([] if due is None else [due])], default=None)
 
     def verdict(self, image_set: ImageSet, group: Group) -> Verdict:
         """What the rules say of a growing set now."""
@@ -83,20 +91,39 @@ class Watching:
     def _take_in(self, due: Iterable[str] = ()) -> None:
         """Make sets of what changed on the disk, and judge those in the folders that are due."""
         now = self._clock.now()
-        dirty = self._journal.files.dirty(self.watch.path)
-        areas: dict[str, set[str]] = {self.assembly.area_of(folder): set() for folder in due}
-        judged = set(areas)
-        for folder in dirty:
-            areas.setdefault(self.assembly.area_of(folder), set()).add(folder)
+        self.assembly.refresh()
+        due = set(due)
+        areas = self._areas(due, now)
+        judged = {self.assembly.area_of(folder) for folder in due}
         for area, folders in sorted(areas.items()):
-            self.assembly.learn(area, now)  # reads files, and so not while the journal is held
             with self._journal.database.transaction():
                 for image_set, group in self.census.enter(self.assembly.groups(area), now):
                     if area in judged:
                         self._judge(image_set, group)
-                self._journal.files.taken_in(self.watch.path, folders)
+                waiting = self.assembly.unasked(area)
+                if waiting is None:
+                    self._journal.files.taken_in(self.watch.path, folders)
+                    self._later.pop(area, None)
+                else:
+                    self._later[area] = max(waiting, now + 0.1)
         if areas:
             self.census.drop_empty(now)
+
+    def _areas(self, due: set[str], now: float) -> dict[str, set[str]]:
+        """The areas to be taken in, each with its folders in which something changed."""
+        areas: dict[str, set[str]] = {}
+        # What is learned of one folder may make it part of another one, of which more is to be learned then.
+        for _ in range(_LEVELS):
+            areas = {self.assembly.area_of(folder): set() for folder in due}
+            for folder in self._journal.files.dirty(self.watch.path):
+                area = self.assembly.area_of(folder)
+                if area in areas or self._later.get(area, now) <= now:
+                    areas.setdefault(area, set()).add(folder)
+            # Files are read here, and so not while the journal is held.
+            learned = [self.assembly.learn(area, now) for area in areas]
+            if not any(learned):
+                break
+        return areas
 
     def _judge(self, image_set: ImageSet, group: Group) -> None:
         now = self._clock.now()
@@ -132,7 +159,7 @@ class Watching:
             self._journal.sets.freeze(image_set, members)
             self._journal.sets.advance(
                 image_set, State.COMPLETE, now, f"{len(members)} files, {by}", completed_by=by, completed_at=now,
-                whole=whole, problems=problems, waits_for=(), attempts=0, retry_at=0.0,
+                whole=whole, problems=problems, remarks=group.remarks, waits_for=(), attempts=0, retry_at=0.0,
             )  # fmt: skip
 
     def _members(self, group: Group) -> list[Member]:

@@ -115,6 +115,7 @@ class Way:
         return self.journal.sets.advance(
             image_set, State.VALID, now, found.checked, sound=found.sound, validated_by=found.checked,
             problems=tuple(dict.fromkeys((*image_set.problems, *found.problems))), embedded=found.embedded,
+            remarks=tuple(dict.fromkeys((*image_set.remarks, *found.remarks))),
         )  # fmt: skip
 
     def _failed(self, set_id: str, error: WatcherError) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from watcher import __version__, osfacts
-from watcher.model import Avu, ImageSet, Member
+from watcher.model import PERSONAL, Avu, ImageSet, Member
 from watcher.profile import Profile
 from watcher.provenance import manifest
 
@@ -52,6 +52,8 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:validated_by", image_set.validated_by),
         ("acq:validation", {True: "sound", False: "unsound", None: "unchecked"}[image_set.sound]),
         ("acq:problems", "; ".join(image_set.problems)),
+        ("acq:remarks", "; ".join(image_set.remarks)),
+        *((f"acq:embedded.{key}", value) for key, value in image_set.embedded.items() if key not in PERSONAL),
         ("acq:attribution", "unresolved"),
         ("acq:software", f"irods-watcher/{__version__}"),
         ("acq:profile", profile.source.stem),
