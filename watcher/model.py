@@ -86,7 +86,7 @@ class Member:
     sha256 is the lower-case hex digest of the bytes that were read for delivery, None before.
     """
 
-    path: PurePosixPath
+    path: str
     facts: FileFacts
     target: str
     sha256: str | None = None

@@ -1,6 +1,7 @@
 """The shape of `--json`: one object with `schema_version`, lists under their plural."""
 
 import json
+import posixpath
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -54,7 +55,7 @@ def of_inspection(found: Inspection) -> dict[str, Any]:
         "sound": found.validation.sound,
         "problems": list(found.validation.problems),
         "members": [
-            {"path": str(file.path.relative_to(folder)), "bytes": file.facts.size, "sha256": None}
+            {"path": posixpath.relpath(file.path, folder), "bytes": file.facts.size, "sha256": None}
             for file in found.group.files
         ],
         "metadata": found.validation.embedded,

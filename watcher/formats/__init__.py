@@ -11,10 +11,21 @@ from pathlib import Path
 
 from watcher.errors import ConfigurationError
 from watcher.formats.base import HEAD_BYTES, Claim, Examination, Format
-from watcher.formats.families import FAMILIES, Family, candidates, is_set_folder
+from watcher.formats.families import FAMILIES, Family, candidates, is_set_folder, may_tell_more
 from watcher.osfacts import open_shared
 
-__all__ = ["FAMILIES", "Claim", "Examination", "Family", "Format", "by_name", "checked", "is_set_folder", "look"]
+__all__ = [
+    "FAMILIES",
+    "Claim",
+    "Examination",
+    "Family",
+    "Format",
+    "by_name",
+    "checked",
+    "is_set_folder",
+    "look",
+    "may_tell_more",
+]
 
 
 def by_name(name: str) -> Format:

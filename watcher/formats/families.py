@@ -1,6 +1,7 @@
 """The registry: one entry a family, with what is needed to decide, without importing it, whether a file may be its."""
 
 import fnmatch
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -70,9 +71,18 @@ def is_set_folder(name: str) -> bool:
     return name.lower().endswith(_SET_FOLDERS)
 
 
+def may_tell_more(name: str) -> bool:
+    """Whether a file of this name may say of its set what its plain neighbours do not: an index, a container."""
+    lower = name.lower()
+    return not lower.endswith(_PLAIN) or _TELLING.fullmatch(lower) is not None
+
+
 def candidates(head: bytes, name: str) -> Iterator[Family]:
     """The families that a file may be of, in the order in which they are to be asked."""
     return (family for family in FAMILIES if family.may_be(head, name))
 
 
+#: Files of which a plate or a stack holds thousands, and that only speak of themselves.
+_PLAIN: Final = (".tif", ".tiff", ".jpg", ".png", ".flex")
+_TELLING: Final = re.compile("|".join(fnmatch.translate(p) for family in FAMILIES for p in family.patterns) or "(?!)")
 _SET_FOLDERS: Final = tuple(ending for family in FAMILIES for ending in family.folders)

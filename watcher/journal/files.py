@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from watcher.journal.database import Database
@@ -27,9 +27,9 @@ class SeenFile(NamedTuple):
     claim: str | None
 
     @property
-    def path(self) -> PurePosixPath:
-        """The path relative to the watched folder."""
-        return PurePosixPath(self.folder, self.name)
+    def path(self) -> str:
+        """The path relative to the watched folder, with forward slashes."""
+        return f"{self.folder}/{self.name}" if self.folder else self.name
 
 
 class Files:
@@ -154,6 +154,23 @@ class Files:
     def of_set(self, set_id: str) -> list[SeenFile]:
         """The files that belong to a set now."""
         return self._seen("file.set_id = ?", (set_id,))
+
+    def folders_of_set(self, set_id: str) -> set[str]:
+        """The folders in which a set has files."""
+        query = "SELECT DISTINCT path FROM file JOIN directory ON directory.id = file.directory WHERE set_id = ?"
+        return {os.fsdecode(row[0]) for row in self._database.rows(query, (set_id,))}
+
+    def size_of_set(self, set_id: str) -> int:
+        """How many files belong to a set now."""
+        return int(self._database.rows("SELECT count(*) FROM file WHERE set_id = ?", (set_id,))[0][0])
+
+    def unasked(self, root: Path, folder: str, *, below: bool) -> tuple[int, float]:
+        """How many files of a folder (or all below it) are of no set and were not asked; since when the first rests."""
+        where, values = _below(root, folder) if below else ("root = ? AND path = ?", (_blob(root), _blob(folder)))
+        query = f"""SELECT count(*), min(changed_at) FROM file JOIN directory ON directory.id = file.directory
+                    WHERE claim IS NULL AND set_id IS NULL AND {where}"""
+        count, first = self._database.rows(query, values)[0]
+        return count, first or 0.0
 
     def remember_claims(self, root: Path, folder: str, claims: Mapping[str, str]) -> None:
         """Keep what the formats said of files, so that they are not opened again until they change."""

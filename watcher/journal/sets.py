@@ -193,7 +193,7 @@ class Sets:
         query = "SELECT * FROM member WHERE set_id = ? ORDER BY path"
         return [
             Member(
-                PurePosixPath(os.fsdecode(row["path"])),
+                os.fsdecode(row["path"]),
                 FileFacts(row["size"], row["mtime_ns"], row["identity"]),
                 row["target"],
                 row["sha256"],

@@ -37,7 +37,7 @@ _TREE, _PART = "tree", "part"
 #: More new files than this in one folder wait until their formats were asked, before anything is made of them.
 _MANY = 50
 
-_Claims = dict[PurePosixPath, Claim]
+_Claims = dict[str, Claim]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,11 @@ class Assembly:
         """
         fresh: dict[str, dict[str, str]] = {}
         roles: dict[str, str] = {}
+        tree = self._rule == "auto" and self._is_tree(area)
         for file in self._files_of(area):
             if file.claim is None and now - file.changed_at >= self._watch.settle:
+                if tree and not formats.may_tell_more(file.name):
+                    continue  # one of thousands of planes: validation asks
                 try:
                     claim = self._look(self._watch.path / file.path)
                 except OSError:
@@ -131,8 +134,10 @@ class Assembly:
 
     def unasked(self, area: str) -> float | None:
         """When the first of many new files of an area, of which nothing was made yet, will have come to rest."""
-        waiting = [file.changed_at for file in self._files_of(area) if file.claim is None and file.set_id is None]
-        return min(waiting) + self._watch.settle if self._rule == "auto" and len(waiting) > _MANY else None
+        if self._rule != "auto" or self._is_tree(area):
+            return None
+        count, first = self._files.unasked(self._watch.path, area, below=False)
+        return first + self._watch.settle if count > _MANY else None
 
     def groups(self, area: str) -> list[Group]:
         """The groups in an area, as the journal knows its files at this moment."""
@@ -205,7 +210,7 @@ class Assembly:
         for path, claim in claims.items():
             if len(claim.lists) < 2:
                 continue
-            joined = _expanded(claim, _relative(path.parent, area), there)
+            joined = _expanded(claim, posixpath.dirname(_relative(path, area)), there)
             for name in tuple(joined):
                 joined |= part_of.get(name, set())
             for name in joined:
@@ -246,8 +251,9 @@ class Assembly:
     ) -> Group:
         there = {file.path for file in files}
         telling = [(path, claims[path]) for path in sorted(there) if path in claims]
+        area = "" if folder == PurePosixPath() else folder.as_posix()
         missing = dict.fromkeys(
-            str(one.relative_to(folder)) for path, claim in telling for one in self._absent(path, claim, there)
+            _relative(one, area) for path, claim in telling for one in self._absent(path, claim, there)
         )
         problems = dict.fromkeys(problem for _, claim in telling for problem in claim.problems)
         remarks = dict.fromkeys(remark for _, claim in telling for remark in claim.remarks)
@@ -255,9 +261,10 @@ class Assembly:
             folder, names.legal(name), grouped_by, kind, files, tuple(missing), tuple(problems), tuple(remarks)
         )
 
-    def _absent(self, path: PurePosixPath, claim: Claim, there: set[PurePosixPath]) -> Iterator[PurePosixPath]:
+    def _absent(self, path: str, claim: Claim, there: set[str]) -> Iterator[str]:
+        folder = posixpath.dirname(path)
         for name in claim.lists:
-            one = path.parent / name
+            one = _joined(folder, name)
             # A folder, or a listed file in a folder below, need not be part of the group; but it must be there.
             if one not in there and ("/" not in name or not (self._watch.path / one).exists()):
                 yield one
@@ -267,9 +274,8 @@ def _joined(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def _relative(path: PurePosixPath, area: str) -> str:
-    relative = path.relative_to(area).as_posix() if area else path.as_posix()
-    return "" if relative == "." else relative
+def _relative(path: str, area: str) -> str:
+    return path[len(area) + 1 :] if area else path
 
 
 def _expanded(claim: Claim, folder: str, there: Iterable[str]) -> set[str]:
@@ -296,12 +302,13 @@ def _distinct(groups: list[Group]) -> list[Group]:
     return result
 
 
-def _format_of(files: Iterable[SeenFile], claims: dict[PurePosixPath, Claim]) -> str:
+def _format_of(files: Iterable[SeenFile], claims: _Claims) -> str:
     """The format that most of the files have; "" if none is known."""
     counts: dict[str, int] = {}
     for file in files:
-        if file.path in claims:
-            counts[claims[file.path].format] = counts.get(claims[file.path].format, 0) + 1
+        claim = claims.get(file.path)
+        if claim:
+            counts[claim.format] = counts.get(claim.format, 0) + 1
     return max(sorted(counts), key=lambda kind: counts[kind], default="")
 
 

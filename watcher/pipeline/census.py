@@ -78,10 +78,10 @@ class Census:
 
     def _name(self, group: Group) -> str:
         """The name of the group's set: another one if a set of that name has files that are not in the group."""
-        mine = {file.path for file in group.files}
         for name in (group.name, names.legal(group.files[0].name)):
             other = self.journal.sets.newest(self.root, group.folder, name)
-            if other is None or all(file.path in mine for file in self.journal.files.of_set(other.id)):
+            mine = other and sum(file.set_id == other.id for file in group.files)
+            if other is None or mine == self.journal.files.size_of_set(other.id):
                 return name
         return f"{group.name}~{names.legal(group.files[0].name)}"
 
@@ -116,7 +116,7 @@ class Census:
         return any(frozen.get(path) != facts for path, facts in _facts(group).items())
 
     def _frozen(self, image_set: ImageSet) -> Mapping[str, FileFacts]:
-        return {member.path.as_posix(): member.facts for member in self.journal.sets.members(image_set.id)}
+        return {member.path: member.facts for member in self.journal.sets.members(image_set.id)}
 
     def _assign(self, image_set: ImageSet, group: Group) -> None:
         self.journal.files.assign(
@@ -132,4 +132,4 @@ def _is_untouched(image_set: ImageSet) -> bool:
 
 
 def _facts(group: Group) -> dict[str, FileFacts]:
-    return {file.path.as_posix(): file.facts for file in group.files}
+    return {file.path: file.facts for file in group.files}

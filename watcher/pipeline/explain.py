@@ -54,7 +54,7 @@ class Explanation:
             "completed_by": verdict.by if verdict else None,
             "waits_for": list(verdict.waits_for) if verdict else [],
             "collection": self.collection,
-            "members": [{"path": str(file.path)} for file in group.files] if group else [],
+            "members": [{"path": file.path} for file in group.files] if group else [],
         }
 
 
@@ -81,7 +81,7 @@ def _explained(
     path: Path, profile: Profile, watch: Watch, watching: Watching, image_set: ImageSet, group: Group
 ) -> Explanation:
     verdict = watching.verdict(image_set, group)
-    members = [Member(file.path, file.facts, file.path.as_posix()) for file in group.files]
+    members = [Member(file.path, file.facts, file.path) for file in group.files]
     collection = next(Destination(profile, watch).candidates(image_set, members))
     return Explanation(path, "", group, verdict, collection)
 

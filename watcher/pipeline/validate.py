@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from watcher import formats
 from watcher.formats.base import Examination
@@ -22,7 +22,7 @@ class Validation:
 
 def validate(
     root: Path,
-    files: Sequence[tuple[PurePosixPath, str]],
+    files: Sequence[tuple[str, str]],
     examine: Callable[[str, Path, tuple[str, ...]], Examination] | None = None,
 ) -> Validation:
     """Look into the files of one set, given as (path below root, format or ""); OSError passes through.
@@ -30,10 +30,11 @@ def validate(
     Files of one format in one folder are looked at together. The set is sound if every part is that could be checked,
     unchecked (None) if no part could.
     """
-    parts: dict[tuple[str, PurePosixPath], list[str]] = {}
+    parts: dict[tuple[str, str], list[str]] = {}
     for path, kind in files:
         if kind:
-            parts.setdefault((kind, path.parent), []).append(path.name)
+            folder, _, name = path.rpartition("/")
+            parts.setdefault((kind, folder), []).append(name)
     sound: bool | None = None
     problems: list[str] = []
     checked: dict[str, None] = {}

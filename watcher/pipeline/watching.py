@@ -163,13 +163,11 @@ class Watching:
             )  # fmt: skip
 
     def _members(self, group: Group) -> list[Member]:
-        return [
-            Member(file.path, file.facts, self._store.target_name(file.path.relative_to(group.folder).as_posix()))
-            for file in group.files
-        ]
+        above = len(group.folder.as_posix()) + 1 if group.folder.parts else 0
+        return [Member(file.path, file.facts, self._store.target_name(file.path[above:])) for file in group.files]
 
     def _folders_of(self, image_set: ImageSet) -> set[str]:
-        return {file.folder for file in self._journal.files.of_set(image_set.id)}
+        return self._journal.files.folders_of_set(image_set.id)
 
     def _companions(self, image_set: ImageSet) -> list[str]:
         """The files among which a marker may be: all in a directory's set, else those with the name of the set."""

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from watcher import formats
 from watcher.clock import Clock
 from watcher.errors import NameRefused, SourceChanged, SourceError, SourceGone, StaleSet, Unforeseen, WatcherError
 from watcher.journal import Journal
+from watcher.journal.files import SeenFile
 from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.pipeline.deliver import Crew, Delivery
 from watcher.pipeline.destination import Destination
@@ -96,13 +98,8 @@ class Way:
                 raise WatcherError(f"{image_set.name}: there is no step for a set that is {image_set.state}")
 
     def _validate(self, image_set: ImageSet, now: float) -> ImageSet:
-        files = [
-            (file.path, json.loads(file.claim)[0] if file.claim else "")
-            for file in self.journal.files.of_set(image_set.id)
-        ]
-        known = self.profile.sets.formats
-        files = [(path, kind if known is None or kind in known else "") for path, kind in files]
         try:
+            files = [(file.path, self._kind(image_set, file)) for file in self.journal.files.of_set(image_set.id)]
             found = validate(image_set.root, files)
         except OSError as error:
             raise SourceError(f"{error.filename}: it cannot be read ({error.strerror})") from error
@@ -117,6 +114,16 @@ class Way:
             problems=tuple(dict.fromkeys((*image_set.problems, *found.problems))), embedded=found.embedded,
             remarks=tuple(dict.fromkeys((*image_set.remarks, *found.remarks))),
         )  # fmt: skip
+
+    def _kind(self, image_set: ImageSet, file: SeenFile) -> str:
+        """The format of a file, "" if none is known or wanted; asked now if that was left for later."""
+        if file.claim is None:
+            claim = formats.look(image_set.root / file.path)
+            kind = claim.format if claim else ""
+        else:
+            kind = json.loads(file.claim)[0] if file.claim else ""
+        known = self.profile.sets.formats
+        return kind if known is None or kind in known else ""
 
     def _failed(self, set_id: str, error: WatcherError) -> None:
         # The step itself may have written to the set before it failed.

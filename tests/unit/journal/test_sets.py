@@ -20,7 +20,7 @@ def new(journal: Journal, name: str = "cells", folder: str = "", root: Path = RO
 
 
 def member(path: str, *, size: int = 1, mtime: int = 1, identity: str = "1:1", target: str = "") -> Member:
-    return Member(PurePosixPath(path), FileFacts(size, mtime, identity), target or path)
+    return Member(path, FileFacts(size, mtime, identity), target or path)
 
 
 def digests(journal: Journal, image_set: ImageSet) -> dict[str, str | None]:

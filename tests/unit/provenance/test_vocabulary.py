@@ -27,7 +27,7 @@ def profile(tmp_path: Path) -> Profile:
 
 
 def member(target: str = "a", *, mtime: float = AT, size: int = 5) -> Member:
-    return Member(PurePosixPath("x", target), FileFacts(size, int(mtime * 1e9), ""), target, "0" * 64)
+    return Member(f"x/{target}", FileFacts(size, int(mtime * 1e9), ""), target, "0" * 64)
 
 
 def said(profile: Profile, *members: Member, zone: ZoneInfo | None = None, **changes: Any) -> dict[str, str]:
