@@ -6,10 +6,16 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import large, reads, rpcs, sweep
+from tests.benchmarks import inspecting, large, reads, rpcs, sweep
 from tests.benchmarks.common import tell
 
-BENCHMARKS = {"rpcs": rpcs.run, "reads": reads.run, "sweep": sweep.run, "large": large.run}
+BENCHMARKS = {
+    "rpcs": rpcs.run,
+    "reads": reads.run,
+    "sweep": sweep.run,
+    "large": large.run,
+    "inspecting": inspecting.run,
+}
 
 
 def main() -> None:

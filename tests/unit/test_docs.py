@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from watcher.cli.app import app
 from watcher.cli.main import VERBS as REGISTERED
 from watcher.errors import Exit
+from watcher.formats.families import table
 from watcher.model import State
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,3 +84,8 @@ def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> 
             [sys.executable, "-m", "watcher", *words], cwd=tmp_path, capture_output=True, text=True, timeout=50
         )
         assert result.returncode == 0, line + result.stdout + result.stderr
+
+
+def test_the_table_of_formats_is_that_of_the_registry() -> None:
+    written = README.partition("<!-- formats: python -m watcher.formats.families -->\n")[2]
+    assert written.partition("<!-- end of formats -->")[0] == table()

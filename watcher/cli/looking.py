@@ -1,5 +1,6 @@
 """The verbs that only look: `status`, `list`, `show`, `explain`, `inspect`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -145,7 +146,8 @@ def inspect(
     else:
         for one in found:
             say(f"{one.group.name}: {one.group.format or 'format not known'}, {files(len(one.group.files))}")
-            say(f"  complete: {'yes' if one.complete else 'no, missing ' + ', '.join(one.group.missing)}")
+            missing = one.group.missing or one.validation.missing
+            say(f"  complete: {'yes' if one.complete else 'no, missing ' + _some(missing)}")
             sound = {True: "yes", False: "no", None: "cannot be told"}[one.validation.sound]
             say(f"  sound: {sound} ({one.validation.checked})")
             for problem in one.validation.problems:
@@ -158,6 +160,11 @@ def inspect(
         if not found:
             say(f"{path}: there are no image sets in it")
     return Exit.PARTLY if any(not one.complete or one.validation.sound is False for one in found) else Exit.OK
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _sentence(counts: dict[State, int], store: str) -> str:

@@ -2,12 +2,13 @@
 
 import sys
 
-from watcher.cli import looking, orders, running, setting_up, trying
+from watcher.cli import looking, orders, running, setting_up, tracing, trying
 from watcher.cli.app import app, run_app
 
 VERBS = (
     setting_up.init,
     setting_up.validate,
+    tracing.observe,
     running.run,
     running.once,
     looking.status,

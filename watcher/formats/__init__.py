@@ -11,7 +11,8 @@ from pathlib import Path
 
 from watcher.errors import ConfigurationError
 from watcher.formats.base import HEAD_BYTES, Claim, Examination, Format
-from watcher.formats.families import FAMILIES, Family, candidates, is_set_folder, may_tell_more
+from watcher.formats.families import FAMILIES, candidates, is_set_folder, may_tell_more
+from watcher.formats.family import Family
 from watcher.osfacts import open_shared
 
 __all__ = [
@@ -50,7 +51,8 @@ def look(path: Path) -> Claim | None:
     """What the file says of its set, by its content; None if no format knows it. OSError passes through.
 
     The claim may be of a more general format than the one that recognised the file: the first bytes do not tell an
-    OME-TIFF from a plain one. A name that such files do not have is remarked on.
+    OME-TIFF from a plain one. A name that such files do not have is remarked on. A file that begins with zeros although
+    files of its name begin otherwise is of no format yet, and unfinished.
     """
     with open_shared(path) as file:
         head = file.read(HEAD_BYTES)
@@ -63,4 +65,7 @@ def look(path: Path) -> Claim | None:
                 return claim
             remark = f"{path.name}: it is {found.title}, which is not usually named so"
             return replace(claim, remarks=(*claim.remarks, remark))
+    if head and not head.strip(b"\0") and any(path.name.lower().endswith(family.endings) for family in FAMILIES):
+        problem = f"{path.name}: unfinished: it begins with zeros, as a file whose place is only reserved"
+        return Claim("", (path.name,), problems=(problem,))
     return None

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from watcher.journal.database import Database
 from watcher.model import FileFacts
 
-_COLUMNS = """directory.path, name, size, mtime_ns, identity, changed_at, set_id, claim
+_COLUMNS = """directory.path, name, size, mtime_ns, identity, changed_at, set_id, claim, stale
     FROM file JOIN directory ON directory.id = file.directory"""
 
 
@@ -16,7 +16,8 @@ class SeenFile(NamedTuple):
     """One file as it was last seen.
 
     folder is relative to the watched folder ("" for itself). changed_at is since when it has been the same. claim is
-    what its format said of it, as JSON; None if it was not asked since the last change.
+    what its format said of it, as JSON, None if it was never asked; stale if it was not asked since the last change:
+    until then it stays where it belonged, since a file that is being written has not left its set.
     """
 
     folder: str
@@ -25,6 +26,7 @@ class SeenFile(NamedTuple):
     changed_at: float
     set_id: str | None
     claim: str | None
+    stale: bool
 
     @property
     def path(self) -> str:
@@ -87,7 +89,7 @@ class Files:
             sql.execute("UPDATE directory SET dirty = 1 WHERE id = ?", (directory,))
             sql.executemany(
                 """INSERT INTO file (directory, name, size, mtime_ns, identity, changed_at) VALUES (?, ?, ?, ?, ?, ?)
-                   ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, live = 1, claim = NULL,
+                   ON CONFLICT DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns, live = 1, stale = 1,
                    identity = excluded.identity, changed_at = excluded.changed_at""",
                 ((directory, _blob(name), *facts, since) for name, (facts, since) in changed.items()),
             )
@@ -177,7 +179,7 @@ class Files:
         with self._database.transaction() as sql:
             directory = self._directory(root, folder)
             sql.executemany(
-                "UPDATE file SET claim = ? WHERE directory = ? AND name = ?",
+                "UPDATE file SET claim = ?, stale = 0 WHERE directory = ? AND name = ?",
                 ((claim, directory, _blob(name)) for name, claim in claims.items()),
             )
 
@@ -227,8 +229,8 @@ class Files:
     def _seen(self, where: str, values: tuple[object, ...]) -> list[SeenFile]:
         rows = self._database.rows(f"SELECT {_COLUMNS} WHERE {where} ORDER BY directory.path, file.name", values)
         return [
-            SeenFile(os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity), changed, set_id, claim)
-            for path, name, size, mtime, identity, changed, set_id, claim in rows
+            SeenFile(os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity), *rest)
+            for path, name, size, mtime, identity, *rest in rows
         ]
 
 

@@ -25,6 +25,7 @@ CREATE TABLE file (
     live INTEGER NOT NULL DEFAULT 1,
     set_id TEXT,
     claim TEXT,
+    stale INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (directory, name)
 ) WITHOUT ROWID;
 CREATE INDEX file_live ON file (directory) WHERE live = 1;

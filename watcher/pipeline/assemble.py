@@ -3,7 +3,7 @@
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -34,6 +34,8 @@ _PLANE = re.compile(
 
 #: What a format may say of a folder: it is a set with everything below it, or it belongs to the folder above.
 _TREE, _PART = "tree", "part"
+#: How often what is learned of a folder may change which folders belong together.
+_LEVELS = 4
 #: More new files than this in one folder wait until their formats were asked, before anything is made of them.
 _MANY = 50
 
@@ -114,7 +116,7 @@ class Assembly:
         roles: dict[str, str] = {}
         tree = self._rule == "auto" and self._is_tree(area)
         for file in self._files_of(area):
-            if file.claim is None and now - file.changed_at >= self._watch.settle:
+            if file.stale and now - file.changed_at >= self._watch.settle:
                 if tree and not formats.may_tell_more(file.name):
                     continue  # one of thousands of planes: validation asks
                 try:
@@ -131,6 +133,25 @@ class Assembly:
             self._files.give_role(self._watch.path, folder, role)
         self._roles |= new
         return bool(new)
+
+    def areas(self, due: Iterable[str], now: float, later: Mapping[str, float]) -> dict[str, set[str]]:
+        """What is to be taken in: the areas of the folders that are due and of those in which something changed.
+
+        Each with its folders in which something changed. Areas that are for `later` are left out until then.
+        """
+        areas: dict[str, set[str]] = {}
+        # What is learned of one folder may make it part of another one, of which more is to be learned then.
+        for _ in range(_LEVELS):
+            areas = {self.area_of(folder): set() for folder in due}
+            for folder in self._files.dirty(self._watch.path):
+                area = self.area_of(folder)
+                if area in areas or later.get(area, now) <= now:
+                    areas.setdefault(area, set()).add(folder)
+            # Files are read here, and so not while the journal is held.
+            learned = [self.learn(area, now) for area in areas]
+            if not any(learned):
+                break
+        return areas
 
     def unasked(self, area: str) -> float | None:
         """When the first of many new files of an area, of which nothing was made yet, will have come to rest."""
@@ -167,10 +188,9 @@ class Assembly:
 
     def _roles_in(self, claim: Claim, folder: str) -> dict[str, str]:
         roles = {_joined(folder, name.rstrip("/")): _PART for name in claim.lists if name.endswith("/")}
-        if claim.tree is not None:
-            tree = posixpath.normpath(posixpath.join(folder, claim.tree))
-            if self._may_be_whole("" if tree == "." else tree) and not tree.startswith(".."):
-                roles[tree] = _TREE
+        tree = _tree_of(_joined(folder, "a file"), claim)
+        if tree is not None and self._may_be_whole(tree) and not tree.startswith(".."):
+            roles[tree] = _TREE
         return roles
 
     def _files_of(self, area: str) -> list[SeenFile]:
@@ -184,7 +204,7 @@ class Assembly:
         return files
 
     def _wanted(self, kind: str) -> bool:
-        return self._formats is None or kind in self._formats
+        return self._formats is None or kind in self._formats or not kind
 
     def _in_one_folder(self, area: str, files: list[SeenFile], claims: _Claims) -> list[Group]:
         if self._rule == "file":
@@ -197,7 +217,7 @@ class Assembly:
         return self._by_stem(area, rest, groups, claims)
 
     def _directory(self, area: str, files: Sequence[SeenFile], claims: _Claims) -> Group:
-        trees = [claim for path, claim in sorted(claims.items()) if claim.tree is not None]
+        trees = [claim for path, claim in sorted(claims.items()) if _tree_of(path, claim) == area]
         title = next((claim.title for claim in trees if _can_be_name(claim.title)), "")
         name = title or PurePosixPath(area).name
         kind = trees[0].format if trees else _format_of(files, claims)
@@ -272,6 +292,14 @@ class Assembly:
 
 def _joined(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
+
+
+def _tree_of(path: str, claim: Claim) -> str | None:
+    """The folder that a file at this path says is a set as a whole."""
+    if claim.tree is None:
+        return None
+    tree = posixpath.normpath(posixpath.join(posixpath.dirname(path), claim.tree))
+    return "" if tree == "." else tree
 
 
 def _relative(path: str, area: str) -> str:

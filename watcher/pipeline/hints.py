@@ -2,6 +2,7 @@
 
 import os
 import threading
+import warnings
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -30,6 +31,8 @@ class Hints(FileSystemEventHandler):
 
     def start(self) -> None:
         """Begin to listen, if the folder is there and the system can."""
+        # watchdog 7.1 says so of folders that are made quickly one in the other; no event is lost by it.
+        warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         try:
             self._root.stat()  # asked first, because making an observer costs a thread and an inotify instance
             observer = Observer()

@@ -44,10 +44,9 @@ def _folder(path: Path) -> Iterator[Inspection]:
     watch = Watch(path=path, settle=0.0)
     with tempfile.TemporaryDirectory(prefix="irods-watcher-") as state, Journal(Path(state)) as journal:
         clock = SystemClock()
-        seen = Sweep(watch, journal, clock).run()
+        Sweep(watch, journal, clock).run()
         assembly = Assembly(watch, Sets(), journal)
-        for area in sorted(seen.changed):
-            assembly.learn(area, clock.now())
+        for area in sorted(assembly.areas((), clock.now(), {})):
             for group in assembly.groups(area):
                 yield _judge(path, group)
 
@@ -81,7 +80,8 @@ def _judge(root: Path, group: Group) -> Inspection:
     found = validate(root, [(file.path, _kind(root, file)) for file in group.files])
     problems = tuple(dict.fromkeys((*group.problems, *found.problems)))
     remarks = tuple(dict.fromkeys((*group.remarks, *found.remarks)))
-    return Inspection(root, group, not group.missing, replace(found, problems=problems, remarks=remarks))
+    complete = not (group.missing or found.missing)
+    return Inspection(root, group, complete, replace(found, problems=problems, remarks=remarks))
 
 
 def _kind(root: Path, file: SeenFile) -> str:

@@ -20,8 +20,10 @@ from watcher.profile import Watch
 #: data (reference/image-formats.md, section 1).
 IGNORED = (
     "*.tmp", "*.temp", "*.part", "*.partial", "*.crdownload", "*.filepart", "*.lock", "*.lck", "*.swp", "~$*", "*~",
-    "*downloading", ".*", "Thumbs.db", "desktop.ini",
+    "*downloading", "*.__lock", ".*", "Thumbs.db", "desktop.ini",
 )  # fmt: skip
+#: Names with a dot that are data all the same: the metadata of zarr version 2 (zarr specification v2, storage).
+_DATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 #: A directory that was changed this many seconds before it was listed may change again without its time telling: FAT
 #: counts in steps of two seconds.
 _COARSE = 2.5
@@ -66,7 +68,7 @@ class Sweep:
         self._clock = clock
         self._trust_times = trust_times
         self._listings: dict[str, _Listing] = {}
-        self._wanted = _Filter(watch)
+        self._wanted = Filter(watch)
 
     def run(self, *, deep: bool = False) -> Seen:
         """Look at everything below the watched folder."""
@@ -225,7 +227,7 @@ class Sweep:
         self._files.forget_folder(self.watch.path, folder, self._clock.now())
 
 
-class _Filter:
+class Filter:
     """Which files and folders the profile wants to be watched."""
 
     def __init__(self, watch: Watch) -> None:
@@ -237,7 +239,7 @@ class _Filter:
 
     def file(self, path: str, name: str) -> bool:
         """Whether a file is data that is wanted."""
-        if self._temporary(name) or (self._included and not self._included.match(path)):
+        if (self._temporary(name) and name not in _DATA) or (self._included and not self._included.match(path)):
             return False
         return not (self._excluded and self._excluded.match(path))
 

@@ -1,6 +1,6 @@
 """Is a complete set sound? The formats look at its files; what no format knows is labelled unchecked."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +18,11 @@ class Validation:
     embedded: dict[str, str]
     sources: dict[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+#: Sentences that are kept; a person reads the first ones, and a number tells of the rest.
+_MOST = 50
 
 
 def validate(
@@ -27,35 +32,44 @@ def validate(
 ) -> Validation:
     """Look into the files of one set, given as (path below root, format or ""); OSError passes through.
 
-    Files of one format in one folder are looked at together. The set is sound if every part is that could be checked,
-    unchecked (None) if no part could.
+    Files of one format in one folder are looked at together. The set is sound if every part of a known format is, and
+    unchecked (None) if one of them could not be checked or none is of a known format.
     """
     parts: dict[tuple[str, str], list[str]] = {}
     for path, kind in files:
         if kind:
             folder, _, name = path.rpartition("/")
             parts.setdefault((kind, folder), []).append(name)
-    sound: bool | None = None
+    verdicts: list[bool | None] = []
     problems: list[str] = []
     checked: dict[str, None] = {}
     embedded: dict[str, str] = {}
     sources: dict[str, str] = {}
     remarks: dict[str, None] = {}
+    missing: list[str] = []
     for (kind, folder), members in sorted(parts.items()):
         found = (examine or _examine)(kind, root / folder, tuple(members))
         problems += found.problems
-        problems += (f"{name}: it is listed by the set and is not there" for name in found.missing)
-        if found.sound is not None or found.missing:
-            sound = bool(found.sound) and not found.missing and sound is not False
+        told = {problem.partition(": ")[0] for problem in found.problems}
+        problems += (f"{name}: it is listed by the set and is not there" for name in found.missing if name not in told)
+        missing += found.missing
+        verdicts.append(False if found.missing else found.sound)
         checked[found.checked] = None
         sources |= {key: found.sources.get(key, "") for key in found.metadata if key not in embedded}
         embedded = {**found.metadata, **embedded}
         remarks |= dict.fromkeys(found.remarks)
+    sound = False if False in verdicts else None if None in verdicts or not verdicts else True
     unchecked = sum(not kind for _, kind in files)
     what = ", ".join(checked) or "unchecked"
     if checked and unchecked:
         what += f"; {unchecked} of {len(files)} files unchecked"
-    return Validation(sound, tuple(dict.fromkeys(problems)), what, embedded, sources, tuple(remarks))
+    return Validation(sound, _bounded(problems), what, embedded, sources, _bounded(remarks), tuple(missing))
+
+
+def _bounded(sentences: Iterable[str]) -> tuple[str, ...]:
+    distinct = tuple(dict.fromkeys(sentences))
+    more = len(distinct) - _MOST
+    return distinct if more <= 0 else (*distinct[:_MOST], f"and {more} more")
 
 
 def _examine(kind: str, folder: Path, members: tuple[str, ...]) -> Examination:

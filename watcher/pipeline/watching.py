@@ -15,9 +15,6 @@ from watcher.pipeline.observe import Seen, Sweep
 from watcher.profile import Profile, Watch
 from watcher.stores.base import Store
 
-#: How often what is learned of a folder may change which folders belong together.
-_LEVELS = 4
-
 
 class Watching:
     """Observe, assemble and complete for one watched folder; all that it decides is in the journal.
@@ -93,7 +90,7 @@ class Watching:
         now = self._clock.now()
         self.assembly.refresh()
         due = set(due)
-        areas = self._areas(due, now)
+        areas = self.assembly.areas(due, now, self._later)
         judged = {self.assembly.area_of(folder) for folder in due}
         for area, folders in sorted(areas.items()):
             with self._journal.database.transaction():
@@ -108,22 +105,6 @@ class Watching:
                     self._later[area] = max(waiting, now + 0.1)
         if areas:
             self.census.drop_empty(now)
-
-    def _areas(self, due: set[str], now: float) -> dict[str, set[str]]:
-        """The areas to be taken in, each with its folders in which something changed."""
-        areas: dict[str, set[str]] = {}
-        # What is learned of one folder may make it part of another one, of which more is to be learned then.
-        for _ in range(_LEVELS):
-            areas = {self.assembly.area_of(folder): set() for folder in due}
-            for folder in self._journal.files.dirty(self.watch.path):
-                area = self.assembly.area_of(folder)
-                if area in areas or self._later.get(area, now) <= now:
-                    areas.setdefault(area, set()).add(folder)
-            # Files are read here, and so not while the journal is held.
-            learned = [self.assembly.learn(area, now) for area in areas]
-            if not any(learned):
-                break
-        return areas
 
     def _judge(self, image_set: ImageSet, group: Group) -> None:
         now = self._clock.now()

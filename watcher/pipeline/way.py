@@ -117,7 +117,7 @@ class Way:
 
     def _kind(self, image_set: ImageSet, file: SeenFile) -> str:
         """The format of a file, "" if none is known or wanted; asked now if that was left for later."""
-        if file.claim is None:
+        if file.claim is None or file.stale:
             claim = formats.look(image_set.root / file.path)
             kind = claim.format if claim else ""
         else:

@@ -62,12 +62,12 @@ def sample(instrument: str, path: str, kind: Literal["irods", "folder"], target:
     `target` is the collection (with {set} and other fields) for irods, the folder to copy to for folder. In its first
     line it names the schema that is installed with this program, so that an editor on this computer can use it.
     """
-    store = (_IRODS if kind == "irods" else _FOLDER).format(target=_quoted(target))
-    return _TEXT.format(schema=schema.FILE.as_uri(), instrument=_quoted(instrument), path=_quoted(path), store=store)
+    store = (_IRODS if kind == "irods" else _FOLDER).format(target=quoted(target))
+    return _TEXT.format(schema=schema.FILE.as_uri(), instrument=quoted(instrument), path=quoted(path), store=store)
 
 
-def _quoted(value: str) -> str:
-    """The value as YAML that reads as exactly this text."""
+def quoted(value: str) -> str:
+    """A value as YAML that reads as exactly this text."""
     style = "'" if value.isprintable() else '"'  # only double quotes can hold what cannot be seen
     escaped = value.replace("${", "$${")
     written: str = yaml.safe_dump(escaped, default_style=style, allow_unicode=True, width=10**6)

@@ -124,7 +124,7 @@ def test_a_micro_manager_stack_is_one_set_whose_files_carry_no_identifier(sample
     names = [file.stem for file in packed]
     claim = look(tmp_path / names[0])
     assert claim is not None
-    assert (sorted(claim.lists), claim.title) == (names, "1.4compatTest_3_MMStack_1-Pos")
+    assert (sorted(claim.lists), claim.title) == (names, "1.4compatTest_3")
     for first in names:  # whichever file is looked at first, the same is found
         found = by_name("ome-tiff").examine(tmp_path, (first, *(name for name in names if name != first)))
         assert (found.sound, found.problems, found.missing) == (True, (), ())

@@ -46,8 +46,9 @@ def test_a_changed_file_is_at_rest_only_since_its_change_and_is_asked_again(jour
     journal.files.remember_claims(ROOT, "", {"a": "{}", "b": "{}"})
     record(journal, "", "a", facts=TWO, now=9.0)
     a, b = journal.files.in_folder(ROOT, "")
-    assert (a.facts, a.changed_at, a.claim) == (TWO, 9.0, None)
-    assert (b.facts, b.changed_at, b.claim) == (ONE, 1.0, "{}")
+    # Until it is asked again it belongs where it belonged.
+    assert (a.facts, a.changed_at, a.claim, bool(a.stale)) == (TWO, 9.0, "{}", True)
+    assert (b.facts, b.changed_at, b.claim, bool(b.stale)) == (ONE, 1.0, "{}", False)
 
 
 def test_files_that_are_gone_are_known_no_more(journal: Journal) -> None:

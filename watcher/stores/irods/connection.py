@@ -182,7 +182,19 @@ class Connection:
 class _Wire(ClientConnection):  # type: ignore[misc]
     """The library's connection with the socket options that its C++ sibling sets (irods/connection.py:265)."""
 
-    socket: Any
+    _current: Any = None
+
+    @property
+    def socket(self) -> Any:
+        """The socket; the library drops a broken one without closing it, so that is done here."""
+        return self._current
+
+    @socket.setter
+    def socket(self, value: Any) -> None:
+        if value is None and self._current is not None:
+            with contextlib.suppress(OSError):
+                self._current.close()
+        self._current = value
 
     def __init__(self, pool: Pool, account: iRODSAccount, keepalive: KeepAlive) -> None:
         self._keepalive = keepalive
@@ -209,7 +221,6 @@ class _Wire(ClientConnection):  # type: ignore[misc]
         if self.socket is not None:
             with contextlib.suppress(OSError):
                 self.socket.shutdown(socket.SHUT_RDWR)
-            self.socket.close()
         self.socket = None
         self._disconnected = True
 
