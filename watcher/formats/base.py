@@ -17,7 +17,10 @@ class Claim:
     `lists` holds the names of all files that the file names as parts of its set, itself included, relative to its own
     directory with forward slashes; a name that ends in `/` is a folder that belongs to the set with all that is in it.
     Names that would leave the directory are reported in `problems` and not listed.
-    `tree` says that a whole folder is the set, with everything below it: "." the file's own folder, ".." the one above.
+    `takes` is a regular expression for the names in its directory that belong to the set too, now or later: for files
+    that come after the claim was made and do not speak for themselves. "" = none.
+    `tree` says that a whole folder is the set, with everything below it: "." the file's own folder, ".." the one above
+    and so on; of several, one within the other, the outermost counts.
     `title` is the name that the set should have ("" = the stem of its first file, or the name of the tree's folder).
     `problems` keep the set from being complete; `remarks` are only told. The `format` may be a more general one than
     the format that was asked.
@@ -28,6 +31,7 @@ class Claim:
     title: str = ""
     problems: tuple[str, ...] = ()
     tree: str | None = None
+    takes: str = ""
     remarks: tuple[str, ...] = ()
 
 

@@ -44,8 +44,7 @@ class MetamorphNd:
 
     def claim(self, path: Path) -> Claim:
         """The images, stacks and thumbnails beside it whose names it explains."""
-        files = _files(path.parent, path.stem)
-        return Claim(self.name, (path.name, *(file.name for file in files)), path.stem)
+        return Claim(self.name, (path.name,), path.stem, takes=f"(?ia:{_form(path.stem)})")
 
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """The text is whole, the last time has been reached, and no position lacks what the others have."""
@@ -222,14 +221,18 @@ def _describe(values: dict[str, str], names: tuple[str, ...]) -> Iterator[tuple[
         yield "channels", (", ".join(name for name in names if name), "WaveName")
 
 
-def _files(folder: Path, base: str) -> list[_File]:
-    """The image files of a folder with this base in their names, thumbnails too."""
-    form = re.compile(
+def _form(base: str) -> str:
+    """What the names of a run's images look like."""
+    return (
         re.escape(base)
         + r"(?P<a>_thumb)?(?:_w(?P<w>\d{1,4})(?P<text>.*?))?(?:_s(?P<s>\d{1,6}))?(?:_t(?P<t>\d{1,8}))?(?P<b>_thumb)?"
-        + r"(?P<ending>\.(?:tiff?|stk))",
-        re.IGNORECASE | re.ASCII,
+        + r"(?P<ending>\.(?:tiff?|stk))"
     )
+
+
+def _files(folder: Path, base: str) -> list[_File]:
+    """The image files of a folder with this base in their names, thumbnails too."""
+    form = re.compile(_form(base), re.IGNORECASE | re.ASCII)
     found = []
     with os.scandir(folder) as entries:
         for _, entry in zip(range(MAX_NAMES), entries, strict=False):

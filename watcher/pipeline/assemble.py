@@ -228,7 +228,7 @@ class Assembly:
         there = {_relative(file.path, area): file for file in files}
         part_of: dict[str, set[str]] = {}
         for path, claim in claims.items():
-            if len(claim.lists) < 2:
+            if len(claim.lists) < 2 and not claim.takes:
                 continue
             joined = _expanded(claim, posixpath.dirname(_relative(path, area)), there)
             for name in tuple(joined):
@@ -311,6 +311,13 @@ def _expanded(claim: Claim, folder: str, there: Iterable[str]) -> set[str]:
     listed = {_joined(folder, name) for name in claim.lists}
     for name in [name for name in listed if name.endswith("/")]:
         listed.update(other for other in there if other.startswith(name))
+    if claim.takes:
+        takes = re.compile(claim.takes)
+        listed.update(
+            other
+            for other in there
+            if posixpath.dirname(other) == folder and takes.fullmatch(posixpath.basename(other))
+        )
     return listed
 
 
@@ -351,10 +358,11 @@ def stem(name: str) -> str:
 
 def _to_json(claim: Claim) -> str:
     return json.dumps(
-        [claim.format, claim.lists, claim.title, claim.problems, claim.tree, claim.remarks], ensure_ascii=True
+        [claim.format, claim.lists, claim.title, claim.problems, claim.tree, claim.takes, claim.remarks],
+        ensure_ascii=True,
     )
 
 
 def _from_json(text: str) -> Claim:
-    kind, lists, title, problems, tree, remarks = json.loads(text)
-    return Claim(kind, tuple(lists), title, tuple(problems), tree, tuple(remarks))
+    kind, lists, title, problems, tree, takes, remarks = json.loads(text)
+    return Claim(kind, tuple(lists), title, tuple(problems), tree, takes, tuple(remarks))

@@ -14,6 +14,8 @@ def _look(path: Path) -> Claim | None:
         return Claim("plate", (path.name, "a_1.dat", "b_2.dat"), tree=".")
     if path.suffix == ".vol":
         return Claim("vol", (path.name, f"{path.name}.files/"), title=path.stem)
+    if path.suffix == ".run":
+        return Claim("run", (path.name,), path.stem, takes=path.stem + r"_t\d+\.dat")
     if path.name == "slab":
         return Claim("slab", (path.name,), tree="..")
     return None
@@ -93,3 +95,14 @@ def test_new_files_beside_many_that_wait_are_not_forgotten_after_a_restart(bench
     bench.restart()
     bench.observe(after=30)
     assert len(bench.sets()) == 80
+
+
+def test_files_that_come_after_the_one_that_takes_them_belong_to_its_set(bench: Bench) -> None:
+    bench.write("a.run")
+    assert _groups(bench) == {"a": {"a.run"}}
+    bench.write("a_t1.dat")
+    bench.write("a_t2.dat")
+    bench.write("a_2_t1.dat")
+    bench.observe(after=1)
+    bench.observe(after=30)
+    assert bench.groups() == {"a": {"a.run", "a_t1.dat", "a_t2.dat"}, "a_2_t1": {"a_2_t1.dat"}}
