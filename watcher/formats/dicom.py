@@ -69,8 +69,8 @@ class Dicom:
         own = _head_of(path, path.stat())
         beside, remarks = _neighbours(path) if own.series else ({}, ())
         heads = {path.name: own, **{name: head for name, head in beside.items() if head.series == own.series}}
-        problems = tuple(_missing_parts(heads))
-        return Claim(self.name, tuple(sorted(heads)), problems=problems, remarks=remarks)
+        # Missing parts are no problem of the claim, which is kept when they come: `examine` tells of them.
+        return Claim(self.name, tuple(sorted(heads)), remarks=remarks)
 
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """Walk the elements of each member, and hold its pixel data against what it says of it. OSError passes."""

@@ -236,11 +236,11 @@ def test_a_missing_part_of_a_split_image_is_told(tmp_path: Path) -> None:
     written(tmp_path, "a.dcm", image(*part(1, 3)))
     written(tmp_path, "c.dcm", image(*part(3, 3)))
     claim = FORMAT.claim(tmp_path / "c.dcm")
-    assert claim.problems == ("a.dcm: incomplete: it is a part of an image in 3 files; missing are the parts 2",)
-    assert FORMAT.examine(tmp_path, claim.lists).sound is False
+    found = FORMAT.examine(tmp_path, claim.lists)
+    assert found.problems == ("a.dcm: incomplete: it is a part of an image in 3 files; missing are the parts 2",)
+    assert found.sound is False
     written(tmp_path, "b.dcm", image(*part(2, 3)))
     whole = FORMAT.claim(tmp_path / "c.dcm")
-    assert whole.problems == ()
     assert FORMAT.examine(tmp_path, whole.lists).sound is True
 
 
