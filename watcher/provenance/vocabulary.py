@@ -1,6 +1,6 @@
 """What a published set says of itself: the attributes on its collection (requirements-and-metadata.md, section 10)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
@@ -53,7 +53,7 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:validation", {True: "sound", False: "unsound", None: "unchecked"}[image_set.sound]),
         ("acq:problems", "; ".join(image_set.problems)),
         ("acq:remarks", "; ".join(image_set.remarks)),
-        *((f"acq:embedded.{key}", value) for key, value in image_set.embedded.items() if key not in PERSONAL),
+        *_embedded(image_set, zone),
         ("acq:attribution", "unresolved"),
         ("acq:software", f"irods-watcher/{__version__}"),
         ("acq:profile", profile.source.stem),
@@ -62,6 +62,22 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("dcterms:replaces", image_set.supersedes),
     ]
     return [Avu(name, _fit(str(value))) for name, value in pairs if value not in (None, "")]
+
+
+def _embedded(image_set: ImageSet, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
+    """What the files say of themselves, without persons; a time has an offset only if they or the profile say it."""
+    for key, value in image_set.embedded.items():
+        if key not in PERSONAL:
+            placed = _placed(value, zone) if key == "acquired" and zone else value
+            yield f"acq:embedded.{key}", placed
+
+
+def _placed(time: str, zone: tzinfo) -> str:
+    try:
+        moment = datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    return time if moment.tzinfo else moment.replace(tzinfo=zone).isoformat()
 
 
 def acquired_at(members: Sequence[Member]) -> float:
@@ -78,5 +94,7 @@ def _iso(seconds: float, zone: tzinfo | None) -> str:
 
 
 def _fit(value: str) -> str:
-    data = value.encode("utf-8", "backslashreplace")
+    # A control character, which a file may hold, would break the listings of iRODS (irods#8626).
+    printable = "".join(" " if character < " " or character == "\x7f" else character for character in value)
+    data = printable.encode("utf-8", "backslashreplace")
     return data.decode("utf-8") if len(data) <= _LIMIT else data[: _LIMIT - 3].decode("utf-8", "ignore") + "..."

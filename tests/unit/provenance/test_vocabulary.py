@@ -89,3 +89,25 @@ def test_a_person_is_never_guessed(profile: Profile) -> None:
 
 def test_two_descriptions_of_the_same_set_are_the_same(profile: Profile) -> None:
     assert said(profile) == said(profile)
+
+
+def test_what_the_files_say_is_told_without_persons(profile: Profile) -> None:
+    values = said(profile, embedded={"objective": "63x\x00\x07", "experimenter": "Doe, Jane", "computer": "JANES-PC"})
+    assert values["acq:embedded.objective"] == "63x  "
+    assert "Jane" not in str(values)
+    assert "JANE" not in str(values)
+
+
+@pytest.mark.parametrize(
+    ("found", "zone", "told"),
+    [
+        ("2024-05-06T07:08:09", None, "2024-05-06T07:08:09"),
+        ("2024-05-06T07:08:09", ZoneInfo("Europe/Amsterdam"), "2024-05-06T07:08:09+02:00"),
+        ("2024-05-06T07:08:09-05:00", ZoneInfo("Europe/Amsterdam"), "2024-05-06T07:08:09-05:00"),
+        ("May 2024", ZoneInfo("Europe/Amsterdam"), "May 2024"),
+    ],
+)
+def test_a_time_has_an_offset_only_if_the_file_or_the_profile_says_it(
+    profile: Profile, found: str, zone: ZoneInfo | None, told: str
+) -> None:
+    assert said(profile, zone=zone, embedded={"acquired": found})["acq:embedded.acquired"] == told
