@@ -113,7 +113,7 @@ class Czi:
         missing = dict.fromkeys(lost)
         wrong: list[str] = []
         for look in looks:
-            _follow_parts(directory, look, missing, wrong)
+            _follow_parts(directory, look, members, missing, wrong)
         told_missing = sentences(tuple(missing), "and its document is not whole without it")
         problems = (*(f"{look.name}: {problem}" for look in looks for problem in look.problems), *told_missing, *wrong)
         unsure = next((f"unchecked: {look.name}: {look.unsure}" for look in looks if look.unsure), "")
@@ -175,7 +175,9 @@ def _is_part(path: Path, header: Header, part: int) -> bool:
     return found is not None and found.part == part and found.document == header.document
 
 
-def _follow_parts(directory: Path, look: _Found, missing: dict[str, None], wrong: list[str]) -> None:
+def _follow_parts(
+    directory: Path, look: _Found, members: tuple[str, ...], missing: dict[str, None], wrong: list[str]
+) -> None:
     """The other files in which the directory of one file lists images: are they there, the right ones, and whole?"""
     if look.header is None:
         return
@@ -195,6 +197,8 @@ def _follow_parts(directory: Path, look: _Found, missing: dict[str, None], wrong
             wrong.append(f"{name}: it is not part {part} of the document {look.name}")
         elif (size := (directory / name).stat().st_size) < last + _HEADER_BYTES:
             wrong.append(f"{name}: {cut_off('an image that its document lists', last + _HEADER_BYTES, size)}")
+        elif name not in members:
+            wrong.append(f"{name}: unfinished: it belongs to the document {look.name}, and is not in its set yet")
 
 
 def _examine(path: Path, name: str) -> _Found:
