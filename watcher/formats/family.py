@@ -32,6 +32,10 @@ class Family:
         """The extensions that say something."""
         return tuple(ending for ending in self.extensions if ending)
 
+    def promised_by(self, name: str) -> bool:
+        """Whether a file of this name should be of this family."""
+        return bool(self.endings) and name.lower().endswith(self.endings)
+
     def may_be(self, head: bytes, name: str) -> bool:
         """Whether it is worth to ask the module."""
         if any(head[at : at + len(mark)] == mark for at, mark in self.magic):

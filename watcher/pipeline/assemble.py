@@ -167,8 +167,7 @@ class Assembly:
             files = [file for file in files if file.claim is not None or file.set_id is not None]
         if not files:
             return []
-        claims = {file.path: _from_json(file.claim) for file in files if file.claim}
-        claims = {path: claim for path, claim in claims.items() if self._wanted(claim.format)}
+        claims = {file.path: claim for file in files if (claim := self._claim_of(file))}
         if self._is_whole(area):
             return [self._directory(area, files, claims)]
         return _distinct(self._in_one_folder(area, files, claims))
@@ -202,6 +201,25 @@ class Assembly:
             if role == _PART and posixpath.dirname(folder) == area:
                 files += self._files.below(root, folder)
         return files
+
+    def _claim_of(self, file: SeenFile) -> Claim | None:
+        """What a file says, if the profile wants its format.
+
+        A name that promises a wanted format and does not hold one is unfinished: its head may still be to come.
+        """
+        if file.claim is None:
+            return None
+        claim = _from_json(file.claim) if file.claim else None
+        if claim and self._wanted(claim.format):
+            return claim
+        promised = [
+            one.title for one in formats.FAMILIES if one.name in (self._formats or ()) and one.promised_by(file.name)
+        ]
+        if not promised:
+            return None
+        return Claim(
+            "", (file.name,), problems=(f"{file.name}: unfinished: it is not the {promised[0]} that its name says",)
+        )
 
     def _wanted(self, kind: str) -> bool:
         return self._formats is None or kind in self._formats or not kind

@@ -94,10 +94,15 @@ class Watching:
         judged = {self.assembly.area_of(folder) for folder in due}
         for area, folders in sorted(areas.items()):
             with self._journal.database.transaction():
-                for image_set, group in self.census.enter(self.assembly.groups(area), now):
-                    if area in judged:
-                        self._judge(image_set, group)
                 waiting = self.assembly.unasked(area)
+                for image_set, group in self.census.enter(self.assembly.groups(area), now):
+                    if area not in judged:
+                        continue
+                    if waiting is not None and group.grouped_by == "directory":
+                        # The new files beside it may be of it, and one of them may say so.
+                        self._journal.sets.change(image_set, retry_at=max(waiting, now) + 0.1)
+                    else:
+                        self._judge(image_set, group)
                 if waiting is None:
                     self._journal.files.taken_in(self.watch.path, folders)
                     self._later.pop(area, None)

@@ -106,3 +106,13 @@ def test_files_that_come_after_the_one_that_takes_them_belong_to_its_set(bench: 
     bench.observe(after=1)
     bench.observe(after=30)
     assert bench.groups() == {"a": {"a.run", "a_t1.dat", "a_t2.dat"}, "a_2_t1": {"a_2_t1.dat"}}
+
+
+def test_a_name_that_promises_a_wanted_format_is_waited_for_until_it_is_one(bench: Bench) -> None:
+    bench.configure(sets={"formats": ["czi"]})
+    bench.write("scan.czi", b"ZISRAW and not yet more")
+    bench.write("notes.txt")
+    bench.finish()
+    assert bench.states() == {"notes": "published", "scan": "growing"}
+    (waiting,) = [one for one in bench.sets() if one.name == "scan"]
+    assert any("it is not the Zeiss CZI that its name says" in text for text in waiting.waits_for)
