@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from watcher import names
 from watcher.clock import Clock
@@ -45,8 +45,14 @@ class Watching:
 
     def look_at(self, folders: Iterable[str]) -> Seen:
         """Look at some folders, because something is said to have happened there."""
+        folders = set(folders)
         seen = self.sweep.look_at(folders)
         self._take_in()
+        if self._complete.marker:
+            # It may have come just now, and need not be one of the files that are watched.
+            for one in self._journal.sets.in_states(State.GROWING):
+                if one.root == self.watch.path and one.folder in {PurePosixPath(folder) for folder in folders}:
+                    self._journal.sets.change(one, retry_at=0.0)
         return seen
 
     def judge(self) -> None:

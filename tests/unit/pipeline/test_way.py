@@ -396,3 +396,15 @@ def test_a_new_acquisition_under_the_name_of_one_that_was_cleared_away_replaces_
     bench.finish()
     assert bench.states() == {"test": PUBLISHED, "other": PUBLISHED, "test.v2": PUBLISHED}
     assert "dcterms:replaces" not in bench.avus("scope/test.v2")
+
+
+def test_a_marker_that_is_not_watched_itself_is_seen_at_its_event_and_not_a_sweep_later(bench: Bench) -> None:
+    bench.configure(complete={"marker": "*.done"}, watch={"include": ["**/*.dat"]})
+    bench.write("a.dat")
+    bench.observe()
+    bench.observe(after=30)
+    bench.write("a.done")
+    bench.clock.advance(1)
+    bench.watching.look_at([""])
+    bench.watching.judge()
+    assert bench.only().state is State.COMPLETE
