@@ -6,7 +6,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import inspecting, large, reads, rpcs, sweep
+from tests.benchmarks import inspecting, large, plate, reads, rpcs, sweep
 from tests.benchmarks.common import tell
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "sweep": sweep.run,
     "large": large.run,
     "inspecting": inspecting.run,
+    "plate": plate.run,
 }
 
 

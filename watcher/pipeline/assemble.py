@@ -112,20 +112,25 @@ class Assembly:
 
         True if that changed what areas there are. OSError is no answer: the file is asked again.
         """
+        rested = [one for one in self._files_of(area) if one.stale and now - one.changed_at >= self._watch.settle]
+        if self._ask([file for file in rested if formats.may_tell_more(file.name)]):
+            return True
+        if self._rule == "auto" and self._is_tree(area):
+            return False  # the rest are thousands of planes: validation asks them
+        return self._ask([file for file in rested if not formats.may_tell_more(file.name)])
+
+    def _ask(self, files: Iterable[SeenFile]) -> bool:
+        """Ask the formats and remember what they say; whether a folder got another role by that."""
         fresh: dict[str, dict[str, str]] = {}
         roles: dict[str, str] = {}
-        tree = self._rule == "auto" and self._is_tree(area)
-        for file in self._files_of(area):
-            if file.stale and now - file.changed_at >= self._watch.settle:
-                if tree and not formats.may_tell_more(file.name):
-                    continue  # one of thousands of planes: validation asks
-                try:
-                    claim = self._look(self._watch.path / file.path)
-                except OSError:
-                    continue
-                fresh.setdefault(file.folder, {})[file.name] = _to_json(claim) if claim else ""
-                if claim and self._rule == "auto" and self._wanted(claim.format):
-                    roles |= self._roles_in(claim, file.folder)
+        for file in files:
+            try:
+                claim = self._look(self._watch.path / file.path)
+            except OSError:
+                continue
+            fresh.setdefault(file.folder, {})[file.name] = _to_json(claim) if claim else ""
+            if claim and self._rule == "auto" and self._wanted(claim.format):
+                roles |= self._roles_in(claim, file.folder)
         for folder, found in fresh.items():
             self._files.remember_claims(self._watch.path, folder, found)
         new = {folder: role for folder, role in roles.items() if self._roles.get(folder) != role}
