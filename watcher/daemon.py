@@ -177,6 +177,11 @@ class Daemon:
                 self._wake.clear()
                 begin = self._clock.now()
                 pause = min(self._guarded(patrol) for patrol in patrols)
+                for watching, hint in zip(self.watchings, hints, strict=True):
+                    told = (
+                        f"{hint.trouble}: no events are heard, so the sweeps find what is new" if hint.trouble else ""
+                    )
+                    self._listener.trouble(f"events of {watching.watch.path}", told)
                 self._guard(lambda: self.journal.note("heartbeat", self._clock.now()))
                 self._work.set()
                 # However many events come, looking takes a tenth of a core and not more.

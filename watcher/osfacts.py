@@ -12,9 +12,6 @@ from typing import IO, BinaryIO, cast
 
 from watcher.model import FileFacts
 
-#: Names are told apart by case on this system's usual file systems.
-CASE_SENSITIVE = not sys.platform.startswith(("win", "darwin"))
-
 
 def facts_from(stat: os.stat_result) -> FileFacts:
     """The facts in a stat result. The volume is left out: a share or disk may have another number after each start."""

@@ -66,6 +66,19 @@ def test_a_watched_folder_that_is_not_there(archive_program: Program) -> None:
     _refused(archive_program("validate", "profile.yaml"), 78, "is not there")
 
 
+def test_a_watcher_whose_folder_is_not_there_yet_says_so_and_begins_when_it_comes(archive_program: Program) -> None:
+    program = archive_program
+    program.data.rmdir()
+    process = program.start("run", "profile.yaml")
+    log = program.home / "run.log"
+    program.wait_for(lambda: "the watched folder cannot be read" in log.read_text(encoding="utf-8"))
+    program.wait_for(lambda: "no events are heard" in log.read_text(encoding="utf-8"))
+    program.data.mkdir()
+    _image(program)
+    program.wait_for(lambda: len(program.sets("published")) == 1)
+    assert program.stop(process) == 0
+
+
 @pytest.mark.skipif(not shutil.which("setpriv"), reason="setpriv, which takes the right to read everything, is absent")
 def test_an_unreadable_folder_is_named_and_the_rest_delivered(archive_program: Program) -> None:
     program = archive_program
