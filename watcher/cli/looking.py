@@ -178,4 +178,6 @@ def _sentence(counts: dict[State, int], store: str) -> str:
         return f"{held} {'set needs' if held == 1 else 'sets need'} you; {safe} safe, {open_sets} on the way."
     if open_sets:
         return f"{open_sets} {'set is' if open_sets == 1 else 'sets are'} on the way; {safe} safe in the archive."
+    if safe == 1:
+        return "The one set is safe in the archive."
     return f"All {safe} sets are safe in the archive." if safe else "No sets yet."
