@@ -144,3 +144,9 @@ class Avu(NamedTuple):
     attribute: str
     value: str
     unit: str = ""
+
+
+#: What a claim writes on a collection: whose it is, and that nobody is to count on it yet.
+IDENTIFIER: Final = "dcterms:identifier"
+STATE: Final = "acq:state"
+UPLOADING: Final = Avu(STATE, "uploading")

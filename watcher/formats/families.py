@@ -12,7 +12,7 @@ _TIFF_MAGIC: Final = ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")
 # fmt: off
 #: The special before the general: what is a TIFF of some maker before OME-TIFF, and that before plain TIFF.
 FAMILIES: Final[tuple[Family, ...]] = (
-    # before every TIFF: the first 128 bytes of a DICOM file are free, and some begin as a TIFF
+    # Before every TIFF: the first 128 bytes of a DICOM file are free, and some begin as a TIFF (dicom/CT_small.dcm does).
     Family(
         "dicom", "dicom", "DICOM",
         magic=((128, b"DICM"),),
@@ -21,8 +21,7 @@ FAMILIES: Final[tuple[Family, ...]] = (
         checks="elements; bytes, fragments and tiles against the declared size",
         metadata="header, never the patient", sample="real",
     ),
-    # before the movies that a micrograph takes along
-    # epu: before mrc, eer, ome-tiff and tiff, because it joins a movie to its micrograph and then hands it to them
+    # Before mrc, eer, ome-tiff and tiff, because it joins a movie to its micrograph and then hands it to them
     Family(
         "epu", "epu", "EPU micrograph (Thermo Fisher)",
         magic=((0, b"<MicroscopeImage"),), patterns=("*.xml", "foilhole_*_data_*"),
@@ -151,7 +150,6 @@ FAMILIES: Final[tuple[Family, ...]] = (
         signals="all named documents and image files are there and not empty",
         checks="XML, names, amount of data in LOF files", metadata="XML",
     ),
-    # Before every TIFF family: the 128 free bytes before DICM may begin as a TIFF (samples/dicom/CT_small.dcm does).
     Family(
         "mrxs", "mrxs", "3DHISTECH MRXS",
         patterns=("*.mrxs",), extensions=(".mrxs",),

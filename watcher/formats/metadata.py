@@ -13,16 +13,5 @@ experimenter    the person as found: personal data, never logged and published o
 
 from typing import Final
 
-KEYS: Final = (
-    "acquired",
-    "instrument",
-    "objective",
-    "channels",
-    "size",
-    "pixel_size_um",
-    "software",
-    "computer",
-    "experimenter",
-)
 #: Characters of one value that are kept, so that it fits a catalogue.
 MAX_TEXT: Final = 500

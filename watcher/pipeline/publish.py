@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from watcher import osfacts
 from watcher.journal import Journal
-from watcher.model import Avu, ImageSet, State
+from watcher.model import IDENTIFIER, UPLOADING, Avu, ImageSet, State
 from watcher.profile import Profile
 from watcher.provenance import manifest
-from watcher.provenance.vocabulary import COMPLETE, IDENTIFIER, SUPERSEDED, UPLOADING, describe
+from watcher.provenance.vocabulary import COMPLETE, SUPERSEDED, describe
 from watcher.stores.base import Session
 from watcher.stores.source import Source
 

@@ -5,13 +5,10 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from watcher import __version__, osfacts
-from watcher.model import PERSONAL, Avu, ImageSet, Member
+from watcher.model import IDENTIFIER, PERSONAL, STATE, Avu, ImageSet, Member
 from watcher.profile import Profile
 from watcher.provenance import manifest
 
-IDENTIFIER: Final = "dcterms:identifier"
-STATE: Final = "acq:state"
-UPLOADING: Final = Avu(STATE, "uploading")
 COMPLETE: Final = Avu(STATE, "complete")
 SUPERSEDED: Final = Avu(STATE, "superseded")
 MANIFEST_DIGEST: Final = "acq:manifest.sha256"

@@ -12,7 +12,7 @@ from typing import Self
 
 from watcher import names, osfacts
 from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
-from watcher.model import Avu
+from watcher.model import IDENTIFIER, UPLOADING, Avu
 from watcher.stores.base import Progress, Receipt, Replica, Session
 from watcher.stores.source import BLOCK, Source
 
@@ -91,7 +91,7 @@ class FolderSession:
             owner = self._owner(directory)
             if owner is None and not any(path.name != METADATA + _PART for path in directory.iterdir()):
                 directory.chmod(0o700)
-                self.annotate(collection, [Avu("dcterms:identifier", set_id), Avu("acq:state", "uploading")])
+                self.annotate(collection, [Avu(IDENTIFIER, set_id), UPLOADING])
                 return True
             return owner == set_id
 
@@ -184,7 +184,7 @@ class FolderSession:
         return self._root / collection
 
     def _owner(self, directory: Path) -> str | None:
-        owners = [avu.value for avu in self.avus(str(directory)) if avu.attribute == "dcterms:identifier"]
+        owners = [avu.value for avu in self.avus(str(directory)) if avu.attribute == IDENTIFIER]
         return owners[0] if owners else None
 
 

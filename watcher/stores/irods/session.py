@@ -6,7 +6,7 @@ from typing import Final, Self, TypeVar
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from watcher.errors import NotAllowed, StoreBusy, TargetMissing
-from watcher.model import Avu
+from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
 from watcher.names import check_length
 from watcher.stores.base import Progress, Receipt, Replica
 from watcher.stores.irods.access import Access
@@ -16,8 +16,6 @@ from watcher.stores.irods.failures import Dropped
 from watcher.stores.irods.transfer import Transfer
 from watcher.stores.source import Source
 
-IDENTIFIER: Final = "dcterms:identifier"
-_UPLOADING: Final = Avu("acq:state", "uploading")
 #: Attempts in place, with pauses of about 0.1, 0.2, 0.4 s: enough for an agent to notice that its client is gone.
 _ATTEMPTS: Final = 4
 
@@ -113,7 +111,7 @@ class IrodsSession:
         if owners:
             return True
         label = Avu(IDENTIFIER, set_id)
-        self._catalogue.annotate(collection, (label, _UPLOADING), ())
+        self._catalogue.annotate(collection, (label, UPLOADING), ())
         if _owners(self._catalogue.avus(collection)) == {set_id}:
             return True
         # Two watchers found it free at the same moment: neither keeps it.
@@ -150,4 +148,4 @@ def _owners(avus: frozenset[Avu]) -> set[str]:
 
 
 def _published(avus: frozenset[Avu]) -> bool:
-    return any(avu.attribute == _UPLOADING.attribute and avu != _UPLOADING for avu in avus)
+    return any(avu.attribute == STATE and avu != UPLOADING for avu in avus)
