@@ -12,7 +12,7 @@ _TIFF_MAGIC: Final = ((0, b"II*\0"), (0, b"MM\0*"), (0, b"II+\0"), (0, b"MM\0+")
 # fmt: off
 #: The special before the general: what is a TIFF of some maker before OME-TIFF, and that before plain TIFF.
 FAMILIES: Final[tuple[Family, ...]] = (
-    # Before every TIFF: the first 128 bytes of a DICOM file are free, and some begin as a TIFF (dicom/CT_small.dcm does).
+    # Before every TIFF: the first 128 bytes of a DICOM file are free; some begin as a TIFF (dicom/CT_small.dcm does).
     Family(
         "dicom", "dicom", "DICOM",
         magic=((128, b"DICM"),),
