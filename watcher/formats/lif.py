@@ -7,14 +7,14 @@ may grow again, which is a new version of the set.
 """
 
 import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from watcher.formats.absent import absent, is_there, sentences
+from watcher.formats.absent import is_there
 from watcher.formats.base import Claim, Examination
-from watcher.formats.leica import BLOCK, ITEM, LeicaXml, Memory, read_text, text_block
-from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of, unpack_at
+from watcher.formats.leica import BLOCK, ITEM, Memory, read_text, text_block
+from watcher.formats.leica_look import Look, examine
+from watcher.formats.reading import Unsound, cut_off, read_at, size_of, unpack_at
 from watcher.formats.vendor_xml import TooLarge
 
 #: Blocks that are walked: keeps the worst file below about a second.
@@ -24,16 +24,6 @@ MAX_IDENTIFIER: Final = 256
 _LIST = "the list of its images (XML)"
 _ROOTS = ("LMSDataContainerHeader", "LMSDataContainerEnhancedHeader")
 _SIDECAR = ".lifext"
-
-
-@dataclass(slots=True)
-class _Found:
-    """What was found in one file."""
-
-    name: str
-    problems: list[str] = field(default_factory=list)
-    unsure: str = ""
-    xml: LeicaXml = field(default_factory=LeicaXml)
 
 
 class Lif:
@@ -61,40 +51,13 @@ class Lif:
 
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """Walk the blocks of each file to its end, and compare them with those that its XML lists."""
-        missing = absent(directory, members)
-        looks = [_examine(directory / name, name) for name in members if name not in missing]
-        problems = (
-            *(f"{look.name}: {problem}" for look in looks for problem in look.problems),
-            *sentences(missing, "it is no longer there"),
-        )
-        unsure = next((f"unchecked: {look.name}: {look.unsure}" for look in looks if look.unsure), "")
-        told = min(looks, key=lambda look: look.xml.root != _ROOTS[0], default=_Found("")).xml
-        return Examination(
-            sound=False if problems else None if unsure else True,
-            problems=problems,
-            missing=tuple(missing),
-            checked="lif:blocks+list" if problems or not unsure else unsure,
-            metadata=told.metadata(),
-            sources=told.sources(),
-        )
+        return examine(directory, members, _check, "lif:blocks+list", told_by=_ROOTS[0])
 
 
 FORMAT: Final = Lif()
 
 
-def _examine(path: Path, name: str) -> _Found:
-    found = _Found(name)
-    with open_file(path) as file:
-        try:
-            _check(file, found)
-        except Unsound as problem:
-            found.problems.append(str(problem))
-        except TooLarge as reason:
-            found.unsure = str(reason)
-    return found
-
-
-def _check(file: BinaryIO, found: _Found) -> None:
+def _check(file: BinaryIO, found: Look) -> None:
     size = size_of(file)
     text = text_block(file, 0, size, _LIST)
     too_large = ""

@@ -5,31 +5,18 @@ a bare Data element. No real file has been seen (reference/image-formats.md, sec
 """
 
 import struct
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from watcher.formats.absent import absent, sentences
 from watcher.formats.base import Claim, Examination
-from watcher.formats.leica import BLOCK, ITEM, LeicaXml, read_text, text_block
-from watcher.formats.reading import Unsound, cut_off, open_file, size_of, unpack_at
-from watcher.formats.vendor_xml import TooLarge
+from watcher.formats.leica import BLOCK, ITEM, read_text, text_block
+from watcher.formats.leica_look import Look, examine
+from watcher.formats.reading import Unsound, cut_off, size_of, unpack_at
 
 _NAME = "LMS_Object_File"
 _START = struct.pack("<IIBI", BLOCK, 2 * len(_NAME) + 5, ITEM, len(_NAME)) + _NAME.encode("utf-16-le")
 _HEADER, _DATA, _XML = "its header", "its image data", "its description (XML)"
 _ROOTS = ("LMSDataContainerHeader", "Data")
-
-
-@dataclass(slots=True)
-class _Found:
-    """What was found in one file."""
-
-    name: str
-    problems: list[str] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    unsure: str = ""
-    xml: LeicaXml = field(default_factory=LeicaXml)
 
 
 class Lof:
@@ -47,23 +34,7 @@ class Lof:
 
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """The image data is as long as its header says, the XML is behind it, and they speak of the same amount."""
-        missing = absent(directory, members)
-        looks = [_examine(directory / name, name) for name in members if name not in missing]
-        problems = (
-            *(f"{look.name}: {problem}" for look in looks for problem in look.problems),
-            *sentences(missing, "it is no longer there"),
-        )
-        unsure = next((f"unchecked: {look.name}: {look.unsure}" for look in looks if look.unsure), "")
-        told = looks[0].xml if looks else LeicaXml()
-        return Examination(
-            sound=False if problems else None if unsure else True,
-            problems=problems,
-            missing=tuple(missing),
-            checked="lof:data+xml" if problems or not unsure else unsure,
-            metadata=told.metadata(),
-            sources=told.sources(),
-            remarks=tuple(f"{look.name}: {remark}" for look in looks for remark in look.remarks),
-        )
+        return examine(directory, members, _check, "lof:data+xml")
 
 
 FORMAT: Final = Lof()
@@ -84,19 +55,7 @@ def _data(file: BinaryIO, size: int) -> tuple[int, int]:
     return text.end + struct.calcsize(form), length
 
 
-def _examine(path: Path, name: str) -> _Found:
-    found = _Found(name)
-    with open_file(path) as file:
-        try:
-            _check(file, found)
-        except Unsound as problem:
-            found.problems.append(str(problem))
-        except TooLarge as reason:
-            found.unsure = str(reason)
-    return found
-
-
-def _check(file: BinaryIO, found: _Found) -> None:
+def _check(file: BinaryIO, found: Look) -> None:
     size = size_of(file)
     start, length = _data(file, size)
     if start + length > size:
