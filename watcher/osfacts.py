@@ -95,6 +95,18 @@ def lower_priority() -> None:
             me.ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
+def runs(program: str) -> bool:
+    """Whether a process of this name runs, in any case of letters and with or without `.exe`."""
+    import psutil
+
+    wanted = _plain(program)
+    return any(_plain(process.info["name"] or "") == wanted for process in psutil.process_iter(["name"]))
+
+
+def _plain(program: str) -> str:
+    return program.lower().removesuffix(".exe")
+
+
 def sync_directory(path: Path) -> None:
     """Make a rename in the directory survive a power failure, where the system needs that said. Raises OSError."""
     if sys.platform == "win32":

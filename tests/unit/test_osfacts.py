@@ -82,3 +82,20 @@ def test_the_watcher_gives_way_to_others() -> None:
     program = "import os; from watcher import osfacts; osfacts.lower_priority(); print(os.nice(0))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout) == 10
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a program that can be given a name")
+def test_a_program_is_found_by_its_name_while_it_runs(tmp_path: Path) -> None:
+    program = tmp_path / "Acquire-25a.exe"
+    program.write_text("#!/bin/sh\nread line\n")
+    program.chmod(0o700)
+    assert not osfacts.runs("acquire-25A")
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
+        try:
+            assert osfacts.runs("Acquire-25a.exe")
+            assert osfacts.runs("ACQUIRE-25A.EXE")
+            assert osfacts.runs("acquire-25a")
+            assert not osfacts.runs("acquire")
+        finally:
+            process.kill()
+    assert not osfacts.runs("Acquire-25a.exe")

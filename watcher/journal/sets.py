@@ -12,7 +12,7 @@ from typing import Any
 from watcher import osfacts
 from watcher.errors import SetNotFound, StaleSet, WatcherError
 from watcher.journal.database import Database
-from watcher.model import MOVES, FileFacts, ImageSet, Member, State
+from watcher.model import MOVES, UNDER_WAY, FileFacts, ImageSet, Member, State
 
 _JSON = {"problems", "remarks", "waits_for", "embedded"}
 _NAMES = tuple(field.name for field in fields(ImageSet))
@@ -112,6 +112,13 @@ class Sets:
         """When the next growing set below a root wants to be judged."""
         query = "SELECT min(retry_at) FROM image_set WHERE state = 'growing' AND root = ?"
         at: float | None = self._database.rows(query, (os.fsencode(root),))[0][0]
+        return at
+
+    def last_change(self) -> float | None:
+        """When a file of any set that is not yet published last changed; None if there is no such set."""
+        states = (State.GROWING, *UNDER_WAY)
+        query = f"SELECT max(last_change) FROM image_set WHERE state IN ({', '.join('?' * len(states))})"
+        at: float | None = self._database.rows(query, states)[0][0]
         return at
 
     def without_files(self, root: Path) -> list[ImageSet]:

@@ -1,7 +1,19 @@
 """The profile of an instrument: what is watched, when a set is finished, and where it goes."""
 
+from watcher.profile.limits import Limits
 from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
 from watcher.profile.secret import Secret
 
-__all__ = ["Complete", "FolderStore", "Instrument", "IrodsStore", "Profile", "Secret", "Sets", "Watch", "load"]
+__all__ = [
+    "Complete",
+    "FolderStore",
+    "Instrument",
+    "IrodsStore",
+    "Limits",
+    "Profile",
+    "Secret",
+    "Sets",
+    "Watch",
+    "load",
+]

@@ -2,9 +2,9 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationInfo
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
 
 class Section(BaseModel):
@@ -14,6 +14,11 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, validate_default=True)
+
+
+def written(text: str, *, description: str, examples: list[str]) -> Any:
+    """A field whose default stands here as a person would write it, so that the schema shows it so."""
+    return Field(default=text, description=description, examples=examples)
 
 
 def _usable(value: object) -> object:

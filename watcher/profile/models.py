@@ -3,24 +3,20 @@
 import os.path
 import zoneinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from watcher import names
 from watcher.errors import NameRefused
-from watcher.profile.base import Glob, LocalPath, Section, Text
+from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
+from watcher.profile.limits import Limits
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
 from watcher.profile.units import Duration
 from watcher.profile.wording import did_you_mean
-
-
-def _written(text: str, *, description: str, examples: list[str]) -> Any:
-    """A field whose default stands here as a person would write it, so that the schema shows it so."""
-    return Field(default=text, description=description, examples=examples)
 
 
 def _one_name(name: str) -> str:
@@ -85,10 +81,18 @@ class Watch(Section):
         description="What the first folders below this one mean; each name can be used in store.collection.",
         examples=["{group}/{user}/"],
     )
-    settle: Duration = _written(
+    settle: Duration = written(
         "20s", description="A file that has not changed for so long is no longer being written.", examples=["20s"]
     )
-    sweep: Duration = _written("60s", description="How often the whole folder is looked through.", examples=["60s"])
+    sweep: Duration = written("60s", description="How often the whole folder is looked through.", examples=["60s"])
+    priority: int = Field(
+        default=0,
+        strict=True,
+        ge=-100,
+        le=100,
+        description="Sets of the folder with the higher number go first.",
+        examples=[10],
+    )
 
 
 class Sets(Section):
@@ -108,12 +112,12 @@ class Sets(Section):
 class Complete(Section):
     """When a set is finished."""
 
-    quiet: Duration = _written("2m", description="Nothing of the set has changed for so long.", examples=["2m"])
+    quiet: Duration = written("2m", description="Nothing of the set has changed for so long.", examples=["2m"])
     marker: Glob | None = Field(
         default=None, description="A file that appears beside the set when it is finished.", examples=["*.done"]
     )
     name: Glob | None = Field(default=None, description="The name that only finished sets have.", examples=["*_final*"])
-    deadline: Duration = _written(
+    deadline: Duration = written(
         "24h", description="A set that is still not whole so long after its last change is given up.", examples=["24h"]
     )
     incomplete: Literal["hold", "deliver"] = Field(
@@ -122,13 +126,19 @@ class Complete(Section):
         "labelled incomplete.",
         examples=["hold"],
     )
+    early: bool = Field(
+        default=True,
+        strict=True,
+        description="Members that have come to rest are sent while the acquisition goes on.",
+        examples=[True],
+    )
 
 
 class IrodsStore(Section):
     """Sets go into iRODS."""
 
     kind: Literal["irods"] = Field(description="Sets go into iRODS.", examples=["irods"])
-    environment: LocalPath = _written(
+    environment: LocalPath = written(
         "~/.irods/irods_environment.json",
         description="The file that `iinit` and the iCommands use.",
         examples=["~/.irods/irods_environment.json"],
@@ -195,6 +205,11 @@ class Document(Section):
         discriminator="kind",
         description="Where sets go.",
         examples=[{"kind": "irods", "collection": "/zone/home/facility/{instrument}/{set}"}],
+    )
+    limits: Limits = Field(
+        default_factory=Limits,
+        description="What the watcher may take of the network, and when; absent: no limits.",
+        examples=[{"rate": "80MB/s"}],
     )
 
     @field_validator("store")

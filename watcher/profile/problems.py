@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.models import Complete, Document, FolderStore, Instrument, IrodsStore, Sets, Watch
 from watcher.profile.secret import Secret
 from watcher.profile.wording import did_you_mean
@@ -19,7 +20,6 @@ LATER: Final = {
     "access": "give access to others",
     "handoff": "hand sets on to other programs",
     "release": "remove anything from the disk",
-    "limits": "limit rates or hours",
     "notify": "send messages",
     "web": "have a status page",
 }
@@ -32,6 +32,8 @@ _SECTIONS: Final[dict[str, type[BaseModel]]] = {
     "complete": Complete,
     "store": IrodsStore,
     "store.password": Secret,
+    "limits": Limits,
+    "limits.acquiring": Acquiring,
 }
 
 
@@ -95,6 +97,8 @@ def _sentence(details: ErrorDetails, route: Route, data: Any) -> str:
             return f"{given!r} is none of {context['expected']}"
         case "int_type":
             return f"{given!r} is not a whole number (no quotes, no zeros before it); {example}"
+        case "bool_type":
+            return f"{given!r} is neither true nor false; {example}"
         case "greater_than_equal" | "less_than_equal":
             limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
             return f"{given!r} is out of range; it must be {limit}"

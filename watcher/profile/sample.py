@@ -9,7 +9,7 @@ from watcher.profile import schema
 _TEXT: Final = """\
 # yaml-language-server: $schema={schema}
 # The profile of one instrument. Only the lines without # count; the values after # are what is taken when they are
-# absent. Durations need a unit: 20s, 2m, 24h, 7d.
+# absent. Durations need a unit: 20s, 2m, 24h, 7d. So do rates: 80MB/s, 20MiB/s.
 
 instrument:
   name: {instrument}
@@ -25,6 +25,7 @@ watch:
     # capture: ""                     # what the first folders mean, as in "{{group}}/{{user}}/"
     # settle: 20s                     # a file that has not changed for so long is no longer being written
     # sweep: 60s                      # how often the whole folder is looked through
+    # priority: 0                     # sets of the folder with the higher number (to 100) go first
 
 # sets:
 #   formats: null                     # only these, as in [ome-tiff]; null: all
@@ -36,6 +37,13 @@ watch:
 #   name: null                        # a name that only finished sets have, as in "*_final*"
 #   deadline: 24h                     # a set that is not whole by then is given up ...
 #   incomplete: hold                  # ... and waits for a person (hold) or is sent labelled incomplete (deliver)
+#   early: true                       # members that have come to rest are sent while the acquisition goes on
+
+# limits:
+#   rate: null                        # send no more than this, as in 80MB/s
+#   rate_while_acquiring: null        # the same while the instrument acquires, as in 20MB/s
+#   hours: "00:00-24:00"              # when members may be sent, as in "20:00-06:00"
+#   acquiring: null                   # as in {{process: ZEN.exe}}; null: something was just written to a watched folder
 
 store:
 {store}"""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from watcher.errors import ConfigurationError, ProfileError
 from watcher.profile import FolderStore, IrodsStore, Profile, Secret, Watch, load
+from watcher.profile.limits import WHOLE_DAY, Acquiring, Limits
 
 MINIMAL = 'instrument: {name: LSM}\nwatch: [{path: data}]\nstore: {kind: irods, collection: "/zone/{set}"}\n'
 
@@ -42,7 +43,9 @@ def test_little_is_needed_and_the_rest_has_defaults(tmp_path: Path, monkeypatch:
     assert (profile.sets.formats, profile.sets.group) == (None, "auto")
     complete = profile.complete
     assert (complete.quiet, complete.deadline, complete.incomplete) == (120.0, 86400.0, "hold")
-    assert (complete.marker, complete.name) == (None, None)
+    assert (complete.marker, complete.name, complete.early) == (None, None, True)
+    assert profile.watch[0].priority == 0
+    assert profile.limits == Limits(rate=None, rate_while_acquiring=None, hours=WHOLE_DAY, acquiring=None)
     assert profile.store == IrodsStore(
         kind="irods",
         collection="/zone/{set}",
@@ -62,11 +65,18 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
 instrument: {name: LSM980-2, manufacturer: Zeiss, model: 980, serial: 0123, pid: x, timezone: Europe/Amsterdam}
 watch:
   - {path: data, include: ["**/*.czi"], exclude: ["a/**"], capture: "{group}/{user}/", settle: 0s, sweep: 1h30m}
+  - {path: more, capture: "{group}/{user}/", priority: -7}
 sets: {formats: [ome-tiff], group: stem}
-complete: {quiet: 5m, marker: "*.done", name: "*_final*", deadline: 7d, incomplete: deliver}
+complete: {quiet: 5m, marker: "*.done", name: "*_final*", deadline: 7d, incomplete: deliver, early: false}
 store: {kind: folder, path: archive, collection: "{year}/{group}/{user}/{set}"}
+limits:
+  {rate: 80MB/s, rate_while_acquiring: 1.5MiB/s, hours: ["20:00-06:00", 12:00-24:00], acquiring: {process: ZEN.exe}}
 """,
     )
+    assert (profile.limits.rate, profile.limits.rate_while_acquiring) == (80e6, 1.5 * 1024**2)
+    assert profile.limits.hours == ((1200, 360), (720, 1440))
+    assert profile.limits.acquiring == Acquiring(process="ZEN.exe")
+    assert (profile.watch[1].priority, profile.complete.early) == (-7, False)
     assert (profile.instrument.model, profile.instrument.serial) == ("980", "0123")
     assert (profile.watch[0].settle, profile.watch[0].sweep) == (0.0, 5400.0)
     assert (profile.sets.formats, profile.sets.group) == (("ome-tiff",), "stem")
@@ -166,6 +176,10 @@ def store(rest: str) -> str:
     return INSTRUMENT + WATCH + f'store: {{kind: irods, collection: "/zone/{{set}}", {rest}}}\n'
 
 
+def limits(rest: str) -> str:
+    return MINIMAL + f"limits: {{{rest}}}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -252,12 +266,12 @@ def store(rest: str) -> str:
         ),
         (
             MINIMAL + "zzz: 1\n",
-            "4:1: zzz: there is no such key here; there are instrument, watch, sets, complete, store",
+            "4:1: zzz: there is no such key here; there are instrument, watch, sets, complete, store, limits",
         ),
         (MINIMAL + "source: a\n", "4:1: source: there is no such key; did you mean store?"),
         (
             MINIMAL + "digest: a\n",
-            "4:1: digest: there is no such key here; there are instrument, watch, sets, complete, store",
+            "4:1: digest: there is no such key here; there are instrument, watch, sets, complete, store, limits",
         ),
         (
             INSTRUMENT + WATCH + "store: {path: a}\n",
@@ -315,7 +329,7 @@ def store(rest: str) -> str:
         ),
         (
             MINIMAL + '"a\\nb": 1\n',
-            "4:1: 'a\\nb': there is no such key here; there are instrument, watch, sets, complete, store",
+            "4:1: 'a\\nb': there is no such key here; there are instrument, watch, sets, complete, store, limits",
         ),
         (
             INSTRUMENT + WATCH + "store: {kind: '${LAB_UNSET}', path: a}\n",
@@ -347,13 +361,67 @@ def store(rest: str) -> str:
             "3:65: store.password.env: this is not a name of letters, digits and _; "
             "write for example `env: IRODS_PASSWORD`",
         ),
+        (
+            limits("rate: 80"),
+            "4:16: limits.rate: '80' is not a rate; write one like 80MB/s or 20MiB/s (of bytes: 8Mbit/s is 1MB/s)",
+        ),
+        (limits("rate: 80MB"), "4:16: limits.rate: 80MB is a size and no rate; write 80MB/s"),
+        (limits("rate: 0MB/s"), "4:16: limits.rate: 0MB/s is too little to work with; write at least 100kB/s"),
+        (limits("hours:"), "4:16: limits.hours: there is nothing here; write for example `hours: '20:00-06:00'`"),
+        (limits("rat: 80MB/s"), "4:10: limits.rat: there is no such key; did you mean rate?"),
+        (
+            limits("rate: 1MB/s, rate_while_acquiring: 1MiB/s"),
+            "4:45: limits.rate_while_acquiring: it is more than limits.rate; write less, or take it out",
+        ),
+        (
+            limits("hours: ['8-18', 20:00-06:00]"),
+            "4:17: limits.hours: '8-18' is no part of a day; write one like 20:00-06:00, from 00:00 to 24:00",
+        ),
+        (
+            limits("hours: 08:00-25:00"),
+            "4:17: limits.hours: '08:00-25:00' is no part of a day; write one like 20:00-06:00, from 00:00 to 24:00",
+        ),
+        (
+            limits("hours: 08:00-08:00"),
+            "4:17: limits.hours: 08:00-08:00 has no length; write 00:00-24:00 for the whole day",
+        ),
+        (
+            limits("hours: 24:00-08:00"),
+            "4:17: limits.hours: 24:00-08:00 has no length; write 00:00-24:00 for the whole day",
+        ),
+        (
+            limits("hours: []"),
+            "4:17: limits.hours: this is empty; write for example `hours: '20:00-06:00'`",
+        ),
+        (
+            limits("acquiring: {process: ZEN.exe}"),
+            "4:21: limits.acquiring: this changes nothing without limits.rate_while_acquiring; "
+            "write for example 20MB/s there",
+        ),
+        (
+            limits("rate_while_acquiring: 1MB/s, acquiring: {process: 'C:/ZEN.exe'}"),
+            "4:60: limits.acquiring.process: 'C:/ZEN.exe' is a path; write the program's name alone, as in ZEN.exe",
+        ),
+        (
+            limits("rate_while_acquiring: 1MB/s, acquiring: {}"),
+            "4:50: limits.acquiring.process: this is missing; write for example `process: ZEN.exe`",
+        ),
+        (MINIMAL + "process: a\n", "4:1: process: there is no such key here; it belongs under limits.acquiring"),
+        (
+            MINIMAL.replace("data", "data, priority: 101"),
+            "2:32: watch[0].priority: 101 is out of range; it must be at most 100",
+        ),
+        (
+            MINIMAL + "complete: {early: no}\n",
+            "4:19: complete.early: 'no' is neither true nor false; write for example `early: true`",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_its_cure(tmp_path: Path, text: str, problem: str) -> None:
     assert refused(tmp_path, text) == [problem]
 
 
-@pytest.mark.parametrize("key", ["copies", "people", "access", "handoff", "release", "limits", "notify", "web"])
+@pytest.mark.parametrize("key", ["copies", "people", "access", "handoff", "release", "notify", "web"])
 def test_what_this_version_does_not_do_is_never_passed_over(tmp_path: Path, key: str) -> None:
     (problem,) = refused(tmp_path, MINIMAL + f"{key}: {{a: b}}\n")
     assert problem.startswith(f"4:1: {key}: this version does not ")
@@ -375,6 +443,12 @@ _FULL: dict[str, dict[str, object]] = {
     "sets": {"formats": ["a"], "group": "auto"},
     "complete": {"quiet": "1s", "marker": "a"},
     "store": {"kind": "irods", "collection": "/z/{set}", "password": {"env": "A"}, "connections": 1},
+    "limits": {
+        "rate": "8MB/s",
+        "rate_while_acquiring": "2MB/s",
+        "hours": ["20:00-06:00"],
+        "acquiring": {"process": "a"},
+    },
 }
 _PLACES = st.sampled_from([(section, key) for section, keys in _FULL.items() for key in ("", "odd", *keys)])
 

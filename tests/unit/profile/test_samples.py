@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from watcher.profile import Complete, FolderStore, Instrument, IrodsStore, Secret, Sets, Watch, load, schema
 from watcher.profile.environment import expand
+from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.models import Document
 from watcher.profile.sample import sample
 from watcher.profile.yaml_text import Route, parse
@@ -37,7 +38,10 @@ def test_the_schema_file_is_current() -> None:
     assert schema.FILE.read_text(encoding="utf-8") == schema.text(), "run python -m watcher.profile.schema"
 
 
-@pytest.mark.parametrize("section", [Document, Instrument, Watch, Sets, Complete, IrodsStore, FolderStore, Secret])
+@pytest.mark.parametrize(
+    "section",
+    [Document, Instrument, Watch, Sets, Complete, IrodsStore, FolderStore, Secret, Limits, Acquiring],
+)
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
     for name, field in section.model_fields.items():
         assert field.description, name
@@ -80,6 +84,7 @@ def test_the_sample_tells_the_defaults_as_they_are(
         Watch,
         Sets,
         Complete,
+        Limits,
         IrodsStore if kind == "irods" else FolderStore,
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid"}
