@@ -3,18 +3,23 @@
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from zoneinfo import ZoneInfo
 
 from watcher.clock import Clock, SystemClock
 from watcher.errors import StaleSet, StoreUnreachable, WatcherError, WatchFolderError
 from watcher.journal import Journal
 from watcher.model import UNDER_WAY, ImageSet, Member, State
-from watcher.pipeline.deliver import Crew
+from watcher.pipeline.conveyor import Conveyor
+from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
+from watcher.pipeline.early import Early
 from watcher.pipeline.hints import Hints
+from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.observe import Seen
+from watcher.pipeline.patience import LONGEST_WAIT
 from watcher.pipeline.watching import Watching
-from watcher.pipeline.way import LONGEST_WAIT, Listener, Way
+from watcher.pipeline.way import Listener, Way
 from watcher.profile import FolderStore, Profile
 from watcher.stores import open_store
 from watcher.stores.base import Store
@@ -65,11 +70,18 @@ class Daemon:
         self.store = store or open_store(profile)
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
-        self._listener = _Stoppable(listener, self)
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._work = threading.Event()
+        zone = profile.instrument.timezone
+        self._manners = Manners(
+            profile.limits,
+            ZoneInfo(zone) if zone else None,
+            self._clock,
+            acquires(profile, journal, self._clock),
+            lambda seconds: self._clock.wait(seconds, self._stop),
+        )
+        self._listener = _Stoppable(listener, self._stop, self._manners)
         self.watchings = [
             Watching(watch, profile, journal, self.store, self._clock, trust_times=trust_times)
             for watch in profile.watch
@@ -85,7 +97,6 @@ class Daemon:
         """End as soon as that can be done cleanly; a member that is being sent is given up and sent again next time."""
         self._stop.set()
         self._wake.set()
-        self._work.set()
 
     def check_store(self) -> None:
         """Raise if the store is away, refuses the login, or the collection that all sets go below is missing."""
@@ -100,16 +111,14 @@ class Daemon:
         except StoreUnreachable as error:
             self._note_store(error)
         with self._crew() as crew:
-            mistakes: list[Exception] = []
-            conveyor = threading.Thread(target=self._guard_conveyor, args=(self._way(crew), mistakes), name="conveyor")
-            conveyor.start()
+            conveyor = self._conveyor(crew)
+            conveyor.start(died=self.stop)
             try:
-                self._watch()
+                self._watch(conveyor)
             finally:
                 self.stop()
+                conveyor.wake()
                 conveyor.join()
-        if mistakes:
-            raise mistakes[0]
 
     def once(self) -> Round:
         """Take everything that is finished now to the store, and say what is not safe yet."""
@@ -168,7 +177,15 @@ class Daemon:
     def _way(self, crew: Crew) -> Way:
         return Way(self.profile, self.journal, self.destinations, crew, self._clock, self._listener)
 
-    def _watch(self) -> None:
+    def _conveyor(self, crew: Crew) -> Conveyor:
+        way = self._way(crew)
+        early = Early(self.profile, self.journal, self.store, way.sending, self._clock)
+        return Conveyor(
+            self.profile, self.journal, way, early, crew, self._clock,
+            stop=self._stop, resting=self._manners.resting, note_store=self._note_store,
+        )  # fmt: skip
+
+    def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
         patrols = [_Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
@@ -182,8 +199,8 @@ class Daemon:
                         f"{hint.trouble}: no events are heard, so the sweeps find what is new" if hint.trouble else ""
                     )
                     self._listener.trouble(f"events of {watching.watch.path}", told)
-                self._guard(lambda: self.journal.note("heartbeat", self._clock.now()))
-                self._work.set()
+                self._guard(self._note_heartbeat)
+                conveyor.wake()
                 # However many events come, looking takes a tenth of a core and not more.
                 breath = max(_BREATH, min(_LONGEST_BREATH, 9 * (self._clock.now() - begin)))
                 self._clock.wait(pause, self._wake)
@@ -219,44 +236,9 @@ class Daemon:
         for problem in seen.problems[:20]:
             self._listener.trouble(problem, problem)
 
-    def _guard_conveyor(self, way: Way, mistakes: list[Exception]) -> None:
-        """End the whole program if its delivering half dies: a service manager can restart what has ended."""
-        try:
-            self._convey(way)
-        except Exception as error:
-            mistakes.append(error)
-            self.stop()
-
-    def _convey(self, way: Way) -> None:
-        """The conveyor's thread: sets that are under way, the oldest first, until `stop`."""
-        pause_until, wait = 0.0, 1.0
-        while not self.stopping:
-            now = self._clock.now()
-            self._work.clear()
-            try:
-                waiting = self.journal.sets.in_states(*UNDER_WAY)
-                due = [one for one in waiting if one.retry_at <= now]
-                if due and now >= pause_until:
-                    self._take_or_postpone(way, due[0], now + wait)
-                    self._note_store(None)
-                    wait = 1.0
-                    continue
-                later = min((one.retry_at for one in waiting), default=now + LONGEST_WAIT)
-            except WatcherError as error:
-                if not self.stopping:
-                    self._note_store(error)
-                pause_until, wait = now + wait, min(LONGEST_WAIT, wait * 2)
-                later = pause_until
-            self._clock.wait(min(LONGEST_WAIT, max(0.05, max(later, pause_until) - now)), self._work)
-
-    def _take_or_postpone(self, way: Way, image_set: ImageSet, until: float) -> None:
-        try:
-            self._take_all_steps(way, image_set)
-        except WatcherError:
-            # Another set is the next probe, in case the trouble is with this one after all.
-            with contextlib.suppress(WatcherError):
-                self.journal.sets.change(self.journal.sets.get(image_set.id), retry_at=until)
-            raise
+    def _note_heartbeat(self) -> None:
+        self.journal.note("heartbeat", self._clock.now())
+        self.journal.note("pace", asdict(self._manners.pace()))
 
     def _note_store(self, error: WatcherError | None) -> None:
         """Tell of the store's trouble when it begins and when it ends."""
@@ -296,11 +278,12 @@ class _Patrol:
 
 
 class _Stoppable:
-    """Passes on to the listener, tells each trouble once, and stops a transfer when the program is asked to stop."""
+    """Passes on to the listener, tells each trouble once, and slows or stops a transfer when that is asked for."""
 
-    def __init__(self, listener: Listener, daemon: Daemon) -> None:
+    def __init__(self, listener: Listener, stop: threading.Event, manners: Manners) -> None:
         self._listener = listener
-        self._daemon = daemon
+        self._stop = stop
+        self._manners = manners
         self._last: dict[str, str] = {}
 
     def moved(self, image_set: ImageSet) -> None:
@@ -310,9 +293,10 @@ class _Stoppable:
         self._listener.failed(image_set, error)
 
     def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
-        if self._daemon.stopping:
-            raise Stopped("the watcher stops")
         self._listener.sent(image_set, member, count)
+        self._manners.spend(count)
+        if self._stop.is_set():
+            raise Stopped("the watcher stops")
 
     def is_new(self, where: str, what: str) -> bool:
         """Whether something else is wrong there now than when it was last told."""

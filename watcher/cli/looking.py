@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -28,22 +28,30 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
         watcher = watched_by(journal.state)
         store = str(journal.noted("store") or "")
         held = journal.sets.in_states(State.HELD)
+        pace = journal.noted("pace") if watcher else None
+        abandoned = journal.collections.abandoned()
         if json:
             records.emit(
                 watcher=watcher,
                 store_problem=store,
                 counts={str(one): counts.get(one, 0) for one in State},
                 heartbeat=journal.noted("heartbeat"),
+                pace=pace,
                 held=[records.of_set(one, ()) for one in held],
+                abandoned=[{"collection": collection, "why": why} for collection, why in abandoned],
             )
             return Exit.OK
         say(_sentence(counts, store))
         say(f"Watcher: {'running, ' + watcher if watcher else 'not running'}")
+        if isinstance(pace, dict) and (words := _pace(pace)):
+            say(words)
         for one in State:
             if counts.get(one):
                 say(f"{counts[one]:7d}  {PLAIN[one]}")
         for image_set in held:
             say(f"Needs attention: {image_set.name}: {image_set.reason}")
+        for collection, why in abandoned:
+            say(f"For the iRODS administrator: {collection} is no longer used and can be removed ({why})")
     return Exit.OK
 
 
@@ -165,6 +173,16 @@ def inspect(
 def _some(names: Sequence[str], most: int = 10) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def _pace(pace: dict[str, Any]) -> str:
+    """How the profile's limits slow the sending down at the moment, "" if they do not."""
+    if pace["resting_until"] is not None:
+        return f"Nothing is sent until {when(pace['resting_until'])}, as the profile's hours say."
+    if pace["rate"] is None:
+        return ""
+    because = " while the instrument acquires" if pace["acquiring"] else ""
+    return f"At most {amount(pace['rate'])} are sent in a second{because}."
 
 
 def _sentence(counts: dict[State, int], store: str) -> str:

@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Self
 
+from watcher.journal.collections import Collections
 from watcher.journal.database import FILE_NAME, Database, Owner, watched_by
 from watcher.journal.files import Files
 from watcher.journal.sets import Sets
 
-__all__ = ["FILE_NAME", "Files", "Journal", "Owner", "Sets", "watched_by"]
+__all__ = ["FILE_NAME", "Collections", "Files", "Journal", "Owner", "Sets", "watched_by"]
 
 
 class Journal:
@@ -29,6 +30,7 @@ class Journal:
             raise
         self.files = Files(self.database)
         self.sets = Sets(self.database)
+        self.collections = Collections(self.database, self.sets)
 
     @property
     def set_aside(self) -> Path | None:

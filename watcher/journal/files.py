@@ -1,6 +1,7 @@
 """The files that were seen on the disk: what they are, since when, and to which set they belong."""
 
 import os
+import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -157,6 +158,17 @@ class Files:
         """The files that belong to a set now."""
         return self._seen("file.set_id = ?", (set_id,))
 
+    def rested(self, set_id: str, after: SeenFile | None, until: float, limit: int) -> list[SeenFile]:
+        """Files of a set that have been the same since `until` or longer, in the order in which they came to rest.
+
+        Only those that follow `after` in that order.
+        """
+        cursor = (after.changed_at, _blob(after.folder), _blob(after.name)) if after else (-1.0, b"", b"")
+        query = f"""SELECT {_COLUMNS} WHERE file.set_id = ? AND changed_at <= ?
+                    AND (changed_at, directory.path, file.name) > (?, ?, ?)
+                    ORDER BY changed_at, directory.path, file.name LIMIT ?"""
+        return [_seen(row) for row in self._database.rows(query, (set_id, until, *cursor, limit))]
+
     def folders_of_set(self, set_id: str) -> set[str]:
         """The folders in which a set has files."""
         query = "SELECT DISTINCT path FROM file JOIN directory ON directory.id = file.directory WHERE set_id = ?"
@@ -173,6 +185,19 @@ class Files:
                     WHERE claim IS NULL AND set_id IS NULL AND {where}"""
         count, first = self._database.rows(query, values)[0]
         return count, first or 0.0
+
+    def newest_unasked(self, root: Path, folder: str, set_id: str, until: float) -> float | None:
+        """Since when the newest of the files directly in a folder rests that were never asked and are not of this set.
+
+        Only of those that have been the same since `until` or longer; None if there are none.
+        """
+        rows = self._database.rows(
+            """SELECT max(changed_at) FROM file WHERE claim IS NULL AND coalesce(set_id, '') <> ? AND changed_at <= ?
+               AND directory = (SELECT id FROM directory WHERE root = ? AND path = ?)""",
+            (set_id, until, _blob(root), _blob(folder)),
+        )
+        newest: float | None = rows[0][0]
+        return newest
 
     def remember_claims(self, root: Path, folder: str, claims: Mapping[str, str]) -> None:
         """Keep what the formats said of files, so that they are not opened again until they change."""
@@ -228,10 +253,12 @@ class Files:
 
     def _seen(self, where: str, values: tuple[object, ...]) -> list[SeenFile]:
         rows = self._database.rows(f"SELECT {_COLUMNS} WHERE {where} ORDER BY directory.path, file.name", values)
-        return [
-            SeenFile(os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity), *rest)
-            for path, name, size, mtime, identity, *rest in rows
-        ]
+        return [_seen(row) for row in rows]
+
+
+def _seen(row: sqlite3.Row) -> SeenFile:
+    path, name, size, mtime, identity, *rest = row
+    return SeenFile(os.fsdecode(path), os.fsdecode(name), FileFacts(size, mtime, identity), *rest)
 
 
 def _blob(path: Path | str) -> bytes:

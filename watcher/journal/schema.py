@@ -91,8 +91,22 @@ CREATE TABLE fact (
 ) WITHOUT ROWID;
 """
 
+# Early delivery: what forgotten sets have left in the store, and where no set goes again.
+_SECOND = """
+CREATE TABLE withdrawal (
+    collection TEXT PRIMARY KEY,
+    set_id TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE abandoned (
+    collection TEXT PRIMARY KEY,
+    set_id TEXT NOT NULL,
+    at REAL NOT NULL,
+    why TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
 #: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
-MIGRATIONS = (_FIRST,)
+MIGRATIONS = (_FIRST, _SECOND)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:

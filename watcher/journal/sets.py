@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -102,6 +102,40 @@ class Sets:
         query = f"SELECT * FROM image_set {where} ORDER BY coalesce(completed_at, first_seen), id LIMIT ?"
         return [_from_row(row) for row in self._database.rows(query, (*states, limit))]
 
+    def next_under_way(
+        self, root: Path, now: float, in_hand: Collection[str], most: int | None = None
+    ) -> ImageSet | None:
+        """The set below a root that was complete first, of those that may be taken now and are not in hand.
+
+        With `most`, only one of which so many bytes or less are still to be sent.
+        """
+        size = "(SELECT coalesce(sum(size), 0) FROM member WHERE set_id = image_set.id AND sha256 IS NULL)"
+        query = f"""SELECT * FROM image_set WHERE state IN ({", ".join("?" * len(UNDER_WAY))}) AND root = ?
+                    AND retry_at <= ? AND id NOT IN ({", ".join("?" * len(in_hand))})
+                    {f"AND {size} <= ?" if most is not None else ""}
+                    ORDER BY completed_at, id LIMIT 1"""
+        values = (*UNDER_WAY, os.fsencode(root), now, *in_hand, *(() if most is None else (most,)))
+        rows = self._database.rows(query, values)
+        return _from_row(rows[0]) if rows else None
+
+    def next_retry(self) -> float | None:
+        """When the next set that is under way may be taken."""
+        query = f"SELECT min(retry_at) FROM image_set WHERE state IN ({', '.join('?' * len(UNDER_WAY))})"
+        at: float | None = self._database.rows(query, UNDER_WAY)[0][0]
+        return at
+
+    def changed_after(self, root: Path, time: float) -> list[ImageSet]:
+        """The growing sets below a root that have changed since and are no later version of another one."""
+        query = "SELECT * FROM image_set WHERE state = 'growing' AND version = 1 AND root = ? AND last_change > ?"
+        return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root), time))]
+
+    def look_again(self, set_id: str, at: float, **changes: Any) -> None:
+        """Judge a set again at that time if it grows, whatever has happened to it meanwhile."""
+        with self._database.transaction():
+            image_set = self.get(set_id)
+            if image_set.state is State.GROWING:
+                self.change(image_set, retry_at=at, **changes)
+
     def due(self, root: Path, now: float) -> list[ImageSet]:
         """The growing sets below a root that want to be judged now, the longest known first."""
         query = """SELECT * FROM image_set WHERE state = 'growing' AND root = ? AND retry_at <= ?
@@ -158,20 +192,17 @@ class Sets:
                 raise StaleSet(f"{image_set.name}: it was changed meanwhile")
         return changed
 
-    def take_collection(self, image_set: ImageSet, collection: str) -> ImageSet | None:
-        """Let the set go to this collection; None if another set goes there, above or below it. Raises StaleSet."""
-        with self._database.transaction() as sql:
-            taken = sql.execute(
-                """SELECT 1 FROM image_set WHERE id <> ?1 AND (collection = ?2
-                   OR substr(collection, 1, length(?2) + 1) = ?2 || '/'
-                   OR substr(?2, 1, length(collection) + 1) = collection || '/')""",
-                (image_set.id, collection),
-            ).fetchone()
-            return None if taken else self.change(image_set, collection=collection)
-
     def forget(self, image_set: ImageSet) -> None:
-        """Drop a growing set of which nothing is left, or that turned out to be no new version."""
+        """Drop a growing set of which nothing is left, or that turned out to be no new version.
+
+        What it may have in the store already is to be withdrawn.
+        """
         with self._database.transaction() as sql:
+            sql.execute(
+                """INSERT OR REPLACE INTO withdrawal SELECT collection, id FROM image_set
+                   WHERE id = ? AND collection IS NOT NULL""",
+                (image_set.id,),
+            )
             sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM leftover WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM history WHERE set_id = ?", (image_set.id,))
@@ -191,29 +222,49 @@ class Sets:
                 sql.executemany("INSERT OR IGNORE INTO leftover VALUES (?, ?)", ((image_set.id, t) for t in lost))
             for member in members:
                 before = known.get(member.path)
-                digest = before.sha256 if before and before.facts == member.facts else None
-                values = (image_set.id, os.fsencode(member.path), *member.facts, member.target, member.sha256 or digest)
-                sql.execute("INSERT INTO member VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                same = before and (before.facts, before.target) == (member.facts, member.target)
+                digest = before.sha256 if before and same else None
+                self._enter(sql, image_set.id, replace(member, sha256=member.sha256 or digest))
+
+    def intend(self, image_set: ImageSet, members: Sequence[Member]) -> None:
+        """Write down members of a growing set before they are sent early. Raises StaleSet if it grows no more.
+
+        From here on they count as what may be in the store.
+        """
+        with self._database.transaction() as sql:
+            if self.get(image_set.id).state is not State.GROWING:
+                raise StaleSet(f"{image_set.name}: it was changed meanwhile")
+            for member in members:
+                sql.execute(
+                    """INSERT OR IGNORE INTO leftover SELECT set_id, target FROM member
+                       WHERE set_id = ? AND path = ? AND target <> ?""",
+                    (image_set.id, os.fsencode(member.path), member.target),
+                )
+                self._enter(sql, image_set.id, member)
+
+    def known_of(self, image_set: ImageSet, paths: Iterable[str]) -> dict[str, Member]:
+        """What is written down of these members, by path."""
+        query = "SELECT * FROM member WHERE set_id = ? AND path = ?"
+        rows = [row for path in paths for row in self._database.rows(query, (image_set.id, os.fsencode(path)))]
+        return {member.path: member for member in map(_member, rows)}
+
+    def has_sent(self, image_set: ImageSet) -> bool:
+        """Whether a member of the set is in the store."""
+        query = "SELECT 1 FROM member WHERE set_id = ? AND sha256 IS NOT NULL LIMIT 1"
+        return bool(self._database.rows(query, (image_set.id,)))
 
     def members(self, set_id: str) -> list[Member]:
         """The frozen members in the order of their paths."""
         query = "SELECT * FROM member WHERE set_id = ? ORDER BY path"
-        return [
-            Member(
-                os.fsdecode(row["path"]),
-                FileFacts(row["size"], row["mtime_ns"], row["identity"]),
-                row["target"],
-                row["sha256"],
-            )
-            for row in self._database.rows(query, (set_id,))
-        ]
+        return [_member(row) for row in self._database.rows(query, (set_id,))]
 
     def sent(self, image_set: ImageSet, member: Member, sha256: str | None) -> None:
         """A member has been sent, and this is the digest of what was read; None: it must be sent again."""
         with self._database.transaction() as sql:
             sql.execute(
-                "UPDATE member SET sha256 = ? WHERE set_id = ? AND path = ? AND size = ? AND mtime_ns = ?",
-                (sha256, image_set.id, os.fsencode(member.path), member.facts.size, member.facts.mtime_ns),
+                """UPDATE member SET sha256 = ? WHERE set_id = ? AND path = ? AND target = ?
+                   AND size = ? AND mtime_ns = ? AND identity = ?""",
+                (sha256, image_set.id, os.fsencode(member.path), member.target, *member.facts),
             )
 
     def leftovers(self, set_id: str) -> list[str]:
@@ -228,8 +279,18 @@ class Sets:
         return [(at, State(state), note) for at, state, note in self._database.rows(query, (set_id,))]
 
     @staticmethod
+    def _enter(sql: sqlite3.Connection, set_id: str, member: Member) -> None:
+        values = (set_id, os.fsencode(member.path), *member.facts, member.target, member.sha256)
+        sql.execute("INSERT OR REPLACE INTO member VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    @staticmethod
     def _log(sql: sqlite3.Connection, set_id: str, now: float, state: State, note: str) -> None:
         sql.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (set_id, now, state, _text(note)))
+
+
+def _member(row: sqlite3.Row) -> Member:
+    facts = FileFacts(row["size"], row["mtime_ns"], row["identity"])
+    return Member(os.fsdecode(row["path"]), facts, row["target"], row["sha256"])
 
 
 def _to_column(name: str, value: Any) -> Any:

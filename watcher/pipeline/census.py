@@ -39,10 +39,12 @@ class Census:
         """Deal with unfinished sets of which no file is left: forget those that nobody counts on, hold the others."""
         sets = self.journal.sets
         for image_set in sets.without_files(self.root):
-            if image_set.state is State.GROWING and not image_set.claimed:
+            if _is_untouched(image_set) and not sets.has_sent(image_set):
                 sets.forget(image_set)
                 continue
             reason = "all its files disappeared from the disk before it was safe in the store"
+            if image_set.claimed:
+                reason += f"; what was sent of it until then is in {image_set.collection}"
             with contextlib.suppress(StaleSet):  # somebody else has just moved it: it is seen again
                 sets.advance(image_set, State.HELD, now, reason, reason=reason)
 
@@ -54,13 +56,15 @@ class Census:
         if not found:
             return self._by_name(group, now)
         image_set, *others = found
-        if _is_untouched(image_set) and (image_set.folder, image_set.name) != (group.folder, self._name(group)):
-            # The file that tells its name came later.
+        renamed = not image_set.claimed and image_set.name != self._name(group)
+        if _is_untouched(image_set) and (renamed or image_set.folder != group.folder):
+            # The file that tells its name or its folder came later. What was sent early keeps the name that it went by.
             self.journal.sets.forget(image_set)
             image_set = self._by_name(group, now)
         for other in others:
             # Files that seemed to be sets of their own turned out to belong together.
-            if other.id != image_set.id and other.state in {State.GROWING, *UNDER_WAY} and not other.claimed:
+            unclaimed = other.state in {State.GROWING, *UNDER_WAY} and not other.claimed
+            if other.id != image_set.id and (unclaimed or _is_untouched(other)):
                 self.journal.sets.forget(other)
         return image_set
 
@@ -106,7 +110,7 @@ class Census:
         changes: dict[str, object] = {}
         if image_set.last_change < group.changed_at:
             changes |= {"last_change": group.changed_at, "problems": (), "attempts": 0, "retry_at": 0.0}
-        if (image_set.format, image_set.grouped_by) != (group.format, group.grouped_by) and not image_set.claimed:
+        if (image_set.format, image_set.grouped_by) != (group.format, group.grouped_by) and _is_untouched(image_set):
             changes |= {"format": group.format, "grouped_by": group.grouped_by}
         return self.journal.sets.change(image_set, **changes) if changes else image_set
 
@@ -127,8 +131,8 @@ class Census:
 
 
 def _is_untouched(image_set: ImageSet) -> bool:
-    """Whether nobody has seen or been told of the set outside the journal."""
-    return image_set.state is State.GROWING and not image_set.claimed
+    """Whether nobody counts on the set: what may have been sent early of it can be withdrawn."""
+    return image_set.state is State.GROWING and (not image_set.claimed or image_set.completed_at is None)
 
 
 def _facts(group: Group) -> dict[str, FileFacts]:

@@ -1,84 +1,79 @@
 """Sending the members of a valid set to its collection, several at a time, each read exactly once."""
 
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from functools import partial
 
 from watcher.errors import Conflict
 from watcher.journal import Journal
 from watcher.model import Avu, ImageSet, Member, State
+from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
-from watcher.stores.base import Session, Store
+from watcher.stores.base import Session
 from watcher.stores.source import Source
 
 #: Called with a set, a member and the number of its bytes that have just been sent.
 Progress = Callable[[ImageSet, Member, int], None]
 
 
-class Crew:
-    """Worker threads, each with a session of its own in one store, and a session for the caller."""
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One member to be sent."""
 
-    def __init__(self, store: Store, workers: int) -> None:
-        self._store = store
-        self._own = threading.local()
-        self._sessions: list[Session] = []
-        self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="deliver")
+    member: Member
 
     @property
-    def session(self) -> Session:
-        """The session of the calling thread."""
-        session: Session | None = getattr(self._own, "session", None)
-        if session is None:
-            session = self._own.session = self._store.session()
-            with self._lock:
-                self._sessions.append(session)
-        return session
+    def heavy(self) -> bool:
+        """Whether it takes so long that others should have a way past it."""
+        return self.member.facts.size > HEAVY
 
-    def each(self, work: Callable[[Member], None], members: Sequence[Member]) -> None:
-        """Do the work for every member; the first failure stops those not yet begun, and is raised."""
-        stop = threading.Event()
 
-        def guarded(member: Member) -> None:
-            if not stop.is_set():
-                work(member)
+HEAVY = 32 * 1024 * 1024
 
-        futures: list[Future[None]] = [self._pool.submit(guarded, member) for member in members]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()
-            wait(futures)
-        for future in futures:
-            future.result()
 
-    def close(self) -> None:
-        """End the threads and give up their connections."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        with self._lock:
-            sessions, self._sessions = self._sessions, []
-        for session in sessions:
-            session.close()
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What it takes to get members of a set into its collection."""
 
-    def __enter__(self) -> Self:
-        return self
+    journal: Journal
+    destination: Destination
+    crew: Crew
+    progress: Progress
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def claim(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
+        """The set with a collection of its own, claimed now. Raises Conflict, StoreError or StaleSet."""
+        for collection in self.destination.candidates(image_set, members):
+            taken = self.journal.collections.take(image_set, collection)
+            if taken is None:
+                continue
+            image_set = taken
+            if self.crew.do(partial(_claim, collection, image_set.id)):
+                return self.journal.collections.claimed(image_set)
+        raise Conflict(f"{image_set.collection or image_set.name}: this collection belongs to something else already")
+
+    def send(self, image_set: ImageSet, members: Iterable[Member]) -> None:
+        """Send these members and note each that has arrived. Raises StoreError or SourceError of the first failure."""
+        self.crew.each(map(Errand, members), lambda session, errand: self._send(session, image_set, errand.member))
+
+    def _send(self, session: Session, image_set: ImageSet, member: Member) -> None:
+        receipt = session.put(
+            source_of(image_set, member),
+            collection_of(image_set),
+            member.target,
+            lambda count: self.progress(image_set, member, count),
+        )
+        self.journal.sets.sent(image_set, member, receipt.sha256)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """The step from valid to delivered."""
 
+    sending: Sending
     journal: Journal
-    destination: Destination
     crew: Crew
-    progress: Progress
 
     def __call__(self, image_set: ImageSet, now: Callable[[], float]) -> ImageSet:
         """Send what is not yet in the store. Raises StoreError, SourceError or StaleSet."""
@@ -87,43 +82,23 @@ class Delivery:
         if before:
             return self._no_new_version(image_set, before, members)
         if not image_set.claimed:
-            image_set = self._claim(image_set, members)
-        elif not self.crew.session.claim(_collection(image_set), image_set.id):
+            image_set = self.sending.claim(image_set, members)
+        elif not self.crew.do(lambda session: session.claim(collection_of(image_set), image_set.id)):
             # Claimed again because somebody may have removed it meanwhile; but then it was given to something else.
             raise Conflict(f"{image_set.collection}: this collection belongs to something else now")
-        state = self.crew.session.avus(_collection(image_set)) & {COMPLETE, SUPERSEDED}
+        state = self.crew.do(lambda session: session.avus(collection_of(image_set))) & {COMPLETE, SUPERSEDED}
         if state:
             # Published, though the journal does not say so: it was lost, or its files changed just at the marker.
             return self._recognise(image_set, members, now(), newest=SUPERSEDED not in state)
         unsent = [member for member in members if member.sha256 is None]
-        self.crew.each(lambda member: self._send(image_set, member), unsent)
+        self.sending.send(image_set, unsent)
         return self.journal.sets.advance(image_set, State.DELIVERED, now(), f"{len(unsent)} files sent")
-
-    def _send(self, image_set: ImageSet, member: Member) -> None:
-        collection = _collection(image_set)
-        receipt = self.crew.session.put(
-            source_of(image_set, member),
-            collection,
-            member.target,
-            lambda count: self.progress(image_set, member, count),
-        )
-        self.journal.sets.sent(image_set, member, receipt.sha256)
-
-    def _claim(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
-        for collection in self.destination.candidates(image_set, members):
-            taken = self.journal.sets.take_collection(image_set, collection)
-            if taken is None:
-                continue
-            image_set = taken
-            if self.crew.session.claim(collection, image_set.id):
-                return self.journal.sets.change(image_set, claimed=True)
-        raise Conflict(f"{image_set.collection or image_set.name}: this collection belongs to something else already")
 
     def _recognise(self, image_set: ImageSet, members: Sequence[Member], now: float, *, newest: bool) -> ImageSet:
         """Compare what is published with what is on the disk, and never change what is published."""
         digests = self._digests(image_set, members)
         read = [replace(member, sha256=digests[member.target]) for member in members]
-        published = self.crew.session.avus(_collection(image_set))
+        published = self.crew.do(lambda session: session.avus(collection_of(image_set)))
         if newest and Avu(MANIFEST_DIGEST, manifest.digest(read)) in published:
             for member in read:
                 self.journal.sets.sent(image_set, member, member.sha256)
@@ -166,11 +141,16 @@ class Delivery:
         return {member.target: source_of(image_set, member).sha256() for member in members}
 
 
+def _claim(collection: str, set_id: str, session: Session) -> bool:
+    return session.claim(collection, set_id)
+
+
 def source_of(image_set: ImageSet, member: Member) -> Source:
     """The member on the disk, with the facts that were frozen."""
     return Source(image_set.root / member.path, member.facts)
 
 
-def _collection(image_set: ImageSet) -> str:
+def collection_of(image_set: ImageSet) -> str:
+    """Where a claimed set goes."""
     assert image_set.collection is not None  # noqa: S101 - a claimed set has one
     return image_set.collection

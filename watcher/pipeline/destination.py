@@ -1,17 +1,25 @@
 """Where a set goes: the profile's template filled with what is known of the set."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
 from zoneinfo import ZoneInfo
 
 from watcher import names, osfacts
 from watcher.errors import NameRefused
+from watcher.journal.files import SeenFile
 from watcher.model import ImageSet, Member
 from watcher.profile import Profile, Watch
 from watcher.profile.capture import Capture
 from watcher.profile.target import FIELDS, Template
 from watcher.provenance.vocabulary import acquired_at
+from watcher.stores.base import Store
+
+
+def members_in(folder: PurePosixPath, files: Iterable[SeenFile], store: Store) -> list[Member]:
+    """The files as members of a set that lies in this folder, each with its name below the set's collection."""
+    above = len(folder.as_posix()) + 1 if folder.parts else 0
+    return [Member(file.path, file.facts, store.target_name(file.path[above:])) for file in files]
 
 
 class Destination:

@@ -1,11 +1,13 @@
 """Is a complete set sound? The formats look at its files; what no format knows is labelled unchecked."""
 
-from collections.abc import Callable, Iterable, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher import formats
 from watcher.formats.base import Examination
+from watcher.journal.files import SeenFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,16 @@ def validate(
     if checked and unchecked:
         what += f"; {unchecked} of {len(files)} files unchecked"
     return Validation(sound, _bounded(problems), what, embedded, sources, _bounded(remarks), tuple(missing))
+
+
+def kind_of(root: Path, file: SeenFile, wanted: Collection[str] | None) -> str:
+    """The format of a file, "" if none is known or wanted; asked now if that was left for later. OSError passes."""
+    if file.claim is None or file.stale:
+        claim = formats.look(root / file.path)
+        kind = claim.format if claim else ""
+    else:
+        kind = json.loads(file.claim)[0] if file.claim else ""
+    return kind if wanted is None or kind in wanted else ""
 
 
 def _bounded(sentences: Iterable[str]) -> tuple[str, ...]:

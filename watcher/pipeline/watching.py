@@ -7,10 +7,11 @@ from pathlib import Path, PurePosixPath
 from watcher import names
 from watcher.clock import Clock
 from watcher.journal import Journal
-from watcher.model import ImageSet, Member, State
+from watcher.model import ImageSet, State
 from watcher.pipeline.assemble import Assembly, Group, stem
 from watcher.pipeline.census import Census
 from watcher.pipeline.complete import Deadline, Situation, Verdict, whole_rule
+from watcher.pipeline.destination import members_in
 from watcher.pipeline.observe import Seen, Sweep
 from watcher.profile import Profile, Watch
 from watcher.stores.base import Store
@@ -31,6 +32,7 @@ class Watching:
         self.census = Census(watch.path, journal)
         self._complete = profile.complete
         self._rule = whole_rule(profile.complete, watch)
+        self._by_formats = profile.sets.group == "auto"
         self._journal = journal
         self._store = store
         self._clock = clock
@@ -52,7 +54,7 @@ class Watching:
             # It may have come just now, and need not be one of the files that are watched.
             for one in self._journal.sets.in_states(State.GROWING):
                 if one.root == self.watch.path and one.folder in {PurePosixPath(folder) for folder in folders}:
-                    self._journal.sets.change(one, retry_at=0.0)
+                    self._journal.sets.look_again(one.id, 0.0)
         return seen
 
     def judge(self) -> None:
@@ -68,9 +70,8 @@ class Watching:
         unread = self.sweep.look_at(folders).unread
         for one in due:
             if unread & self._folders_of(one):
-                self._journal.sets.change(
-                    one, retry_at=now + self.watch.sweep, waits_for=("a folder or file that cannot be read just now",)
-                )
+                unreadable = ("a folder or file that cannot be read just now",)
+                self._journal.sets.look_again(one.id, now + self.watch.sweep, waits_for=unreadable)
         doubtful = {self.assembly.area_of(folder) for folder in unread}
         self._take_in(folder for folder in folders if self.assembly.area_of(folder) not in doubtful)
 
@@ -121,7 +122,10 @@ class Watching:
         now = self._clock.now()
         verdict = self.verdict(image_set, group)
         late = Deadline(self._complete.deadline)(Situation(image_set.name, now - image_set.last_change, ()))
-        if verdict.met:
+        if verdict.met and (asked := self._newcomers_asked(image_set, group, now)):
+            waits = ("new files beside it, of which it is not known yet whether they are of it",)
+            self._journal.sets.change(image_set, waits_for=waits, retry_at=asked)
+        elif verdict.met:
             self._freeze(image_set, group, now, verdict.by, whole=True, problems=())
         elif late.met and self._complete.incomplete == "deliver":
             self._freeze(image_set, group, now, late.by, whole=False, problems=verdict.waits_for)
@@ -130,12 +134,26 @@ class Watching:
             reason += "; ".join(verdict.waits_for)
             with self._journal.database.transaction():
                 # What it is held for: a change to these files sets it going again.
-                self._journal.sets.freeze(image_set, self._members(group))
+                self._journal.sets.freeze(image_set, members_in(group.folder, group.files, self._store))
                 self._journal.sets.advance(
                     image_set, State.HELD, now, reason, reason=reason, waits_for=verdict.waits_for, whole=False
                 )
         else:
             self._journal.sets.change(image_set, waits_for=verdict.waits_for, retry_at=self._next_look(image_set, now))
+
+    def _newcomers_asked(self, image_set: ImageSet, group: Group, now: float) -> float | None:
+        """When files will have been asked that came beside a set before it was quiet long enough; None if all were.
+
+        One that cannot be asked is not waited for longer: beside a set, others are written all day.
+        """
+        if not self._by_formats or group.grouped_by == "directory":
+            return None
+        quiet_at = image_set.last_change + max(self._complete.quiet, self.watch.settle)
+        folder = "" if group.folder == PurePosixPath() else group.folder.as_posix()
+        newest = self._journal.files.newest_unasked(self.watch.path, folder, image_set.id, quiet_at)
+        if newest is None or now > newest + 2 * self.watch.settle + 1.0:
+            return None
+        return max(newest + self.watch.settle, now) + 0.1
 
     def _next_look(self, image_set: ImageSet, now: float) -> float:
         settled = image_set.last_change + self.watch.settle
@@ -146,17 +164,13 @@ class Watching:
     def _freeze(
         self, image_set: ImageSet, group: Group, now: float, by: str, *, whole: bool, problems: tuple[str, ...]
     ) -> None:
-        members = self._members(group)
+        members = members_in(group.folder, group.files, self._store)
         with self._journal.database.transaction():
             self._journal.sets.freeze(image_set, members)
             self._journal.sets.advance(
                 image_set, State.COMPLETE, now, f"{len(members)} files, {by}", completed_by=by, completed_at=now,
                 whole=whole, problems=problems, remarks=group.remarks, waits_for=(), attempts=0, retry_at=0.0,
             )  # fmt: skip
-
-    def _members(self, group: Group) -> list[Member]:
-        above = len(group.folder.as_posix()) + 1 if group.folder.parts else 0
-        return [Member(file.path, file.facts, self._store.target_name(file.path[above:])) for file in group.files]
 
     def _folders_of(self, image_set: ImageSet) -> set[str]:
         return self._journal.files.folders_of_set(image_set.id)

@@ -1,6 +1,6 @@
 """The way of a finished set: validate, deliver, verify, publish, and what becomes of it when a step fails."""
 
-import json
+import contextlib
 import random
 import traceback
 from collections.abc import Callable, Mapping
@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from watcher import formats
 from watcher.clock import Clock
-from watcher.errors import NameRefused, SourceChanged, SourceError, SourceGone, StaleSet, Unforeseen, WatcherError
+from watcher.errors import (
+    NameRefused,
+    SourceChanged,
+    SourceError,
+    SourceGone,
+    StaleSet,
+    StoreError,
+    Unforeseen,
+    WatcherError,
+)
 from watcher.journal import Journal
-from watcher.journal.files import SeenFile
-from watcher.model import UNDER_WAY, ImageSet, Member, State
-from watcher.pipeline.deliver import Crew, Delivery
+from watcher.model import UNDER_WAY, Avu, ImageSet, Member, State
+from watcher.pipeline.crew import Crew
+from watcher.pipeline.deliver import Delivery, Sending, collection_of
 from watcher.pipeline.destination import Destination
+from watcher.pipeline.patience import is_stuck, pause_after
 from watcher.pipeline.publish import publish
-from watcher.pipeline.validate import validate
+from watcher.pipeline.validate import kind_of, validate
 from watcher.pipeline.verify import verify
 from watcher.profile import Profile
-
-#: The longest time in seconds between two attempts at what may pass.
-LONGEST_WAIT = 60.0
+from watcher.provenance.vocabulary import STUCK
 
 
 class Listener(Protocol):
@@ -82,25 +89,29 @@ class Way:
         self.listener.moved(moved)
         return moved
 
+    def sending(self, root: Path) -> Sending:
+        """How sets of one watched folder are sent."""
+        return Sending(self.journal, self.destinations[root], self.crew, self.listener.sent)
+
     def _take(self, image_set: ImageSet) -> ImageSet:
         now = self.clock.now()
         match image_set.state:
             case State.COMPLETE:
                 return self._validate(image_set, now)
             case State.VALID:
-                destination = self.destinations[image_set.root]
-                return Delivery(self.journal, destination, self.crew, self.listener.sent)(image_set, self.clock.now)
+                return Delivery(self.sending(image_set.root), self.journal, self.crew)(image_set, self.clock.now)
             case State.DELIVERED:
-                return verify(image_set, self.journal, self.crew.session, now)
+                return self.crew.do(lambda session: verify(image_set, self.journal, session, now))
             case State.VERIFIED:
-                return publish(image_set, self.journal, self.profile, self.crew.session, now)
+                return self.crew.do(lambda session: publish(image_set, self.journal, self.profile, session, now))
             case _:
                 raise WatcherError(f"{image_set.name}: there is no step for a set that is {image_set.state}")
 
     def _validate(self, image_set: ImageSet, now: float) -> ImageSet:
         try:
-            files = [(file.path, self._kind(image_set, file)) for file in self.journal.files.of_set(image_set.id)]
-            found = validate(image_set.root, files)
+            root, wanted = image_set.root, self.profile.sets.formats
+            files = [(file.path, kind_of(root, file, wanted)) for file in self.journal.files.of_set(image_set.id)]
+            found = validate(root, files)
         except OSError as error:
             raise SourceError(f"{error.filename}: it cannot be read ({error.strerror})") from error
         if found.sound is False and image_set.whole:
@@ -115,15 +126,17 @@ class Way:
             remarks=tuple(dict.fromkeys((*image_set.remarks, *found.remarks))),
         )  # fmt: skip
 
-    def _kind(self, image_set: ImageSet, file: SeenFile) -> str:
-        """The format of a file, "" if none is known or wanted; asked now if that was left for later."""
-        if file.claim is None or file.stale:
-            claim = formats.look(image_set.root / file.path)
-            kind = claim.format if claim else ""
-        else:
-            kind = json.loads(file.claim)[0] if file.claim else ""
-        known = self.profile.sets.formats
-        return kind if known is None or kind in known else ""
+    def _go_elsewhere(self, image_set: ImageSet, error: WatcherError, now: float) -> ImageSet:
+        """Deliver under a fresh name: a replica that stays locked cannot be written nor removed by us."""
+        stuck = collection_of(image_set)
+        note = Avu(STUCK, error.what)
+        # Best effort: the set is not to wait for a note, and the journal keeps it for the administrator too.
+        with contextlib.suppress(StoreError):
+            self.crew.do(lambda session: session.annotate(stuck, [note]))
+        with self.journal.database.transaction():
+            if image_set.state is not State.VALID:
+                image_set = self.journal.sets.advance(image_set, State.VALID, now, "to be sent anew")
+            return self.journal.collections.abandon(image_set, now, error.what)
 
     def _failed(self, set_id: str, error: WatcherError) -> None:
         # The step itself may have written to the set before it failed.
@@ -135,8 +148,10 @@ class Way:
         try:
             if isinstance(error, SourceChanged | SourceGone):
                 image_set = sets.advance(image_set, State.GROWING, now, error.what, retry_at=0.0, whole=None)
+            elif is_stuck(error, image_set.attempts) and image_set.claimed:
+                image_set = self._go_elsewhere(image_set, error, now)
             elif error.transient:
-                wait = min(LONGEST_WAIT, 2.0 ** min(image_set.attempts, 10)) * (0.5 + self.jitter() / 2)
+                wait = pause_after(error, image_set.attempts, self.jitter)
                 image_set = sets.change(
                     image_set, attempts=image_set.attempts + 1, retry_at=now + wait, reason=str(error)
                 )

@@ -11,6 +11,8 @@ from watcher.provenance import manifest
 
 COMPLETE: Final = Avu(STATE, "complete")
 SUPERSEDED: Final = Avu(STATE, "superseded")
+#: On a collection that an unpublished attempt could not leave clean: what the iRODS administrator has to look at.
+STUCK: Final = "acq:stuck"
 MANIFEST_DIGEST: Final = "acq:manifest.sha256"
 #: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, with a sign of it.
 _LIMIT: Final = 2700

@@ -229,24 +229,24 @@ def test_nothing_is_left_over_of_a_set_that_has_no_collection_yet(journal: Journ
 
 @pytest.mark.parametrize("wanted", ["/z/a/b", "/z/a", "/z", "/z/a/b/c", "/z/a/b/c/d"])
 def test_no_set_goes_into_another_ones_collection_nor_above_or_below_it(journal: Journal, wanted: str) -> None:
-    assert journal.sets.take_collection(new(journal), "/z/a/b")
+    assert journal.collections.take(new(journal), "/z/a/b")
     other = new(journal, "other")
-    assert journal.sets.take_collection(other, wanted) is None
+    assert journal.collections.take(other, wanted) is None
     assert journal.sets.get(other.id).collection is None
 
 
 @pytest.mark.parametrize("free", ["/z/ab", "/z/a.v2", "/z/A", "/z/b/a", "/z/a~1/x", "/z/a%/x"])
 def test_a_collection_beside_another_is_free(journal: Journal, free: str) -> None:
-    assert journal.sets.take_collection(new(journal), "/z/a")
-    taken = journal.sets.take_collection(new(journal, "other"), free)
+    assert journal.collections.take(new(journal), "/z/a")
+    taken = journal.collections.take(new(journal, "other"), free)
     assert taken is not None
     assert journal.sets.get(taken.id).collection == free
 
 
 def test_a_set_may_take_its_own_collection_again(journal: Journal) -> None:
-    taken = journal.sets.take_collection(new(journal), "/z/a")
+    taken = journal.collections.take(new(journal), "/z/a")
     assert taken is not None
-    again = journal.sets.take_collection(taken, "/z/a")
+    again = journal.collections.take(taken, "/z/a")
     assert again is not None
     assert again.collection == "/z/a"
 

@@ -8,8 +8,9 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from tests.unit.pipeline.conftest import Bench
+from watcher.errors import StoreBusy
 from watcher.formats.base import Claim
-from watcher.model import UNDER_WAY, ImageSet, State
+from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.pipeline.assemble import Assembly
 from watcher.simulate import ome_tiff_series
 
@@ -184,14 +185,42 @@ def test_a_finished_set_whose_files_disappear_waits_for_a_person(bench: Bench, s
     assert "disappeared from the disk before it was safe" in after.reason
 
 
+def sent_early(bench: Bench, name: str, sha256: str | None) -> None:
+    """As if the one file of a growing set had been sent, or was just being sent."""
+    sets = bench.journal.sets
+    image_set = sets.change(sets.find(name), claimed=True, collection=f"scope/{name}")
+    (file,) = bench.journal.files.of_set(image_set.id)
+    sets.intend(image_set, [Member(file.path, file.facts, file.name, sha256)])
+
+
 def test_a_growing_set_that_was_partly_sent_is_not_forgotten(bench: Bench) -> None:
     path = bench.write("a.dat")
     bench.write("b.dat")
     bench.observe()
-    bench.journal.sets.change(bench.journal.sets.find("a"), claimed=True, collection="scope/a")
+    sent_early(bench, "a", "5" * 64)
     path.unlink()
     bench.observe(after=5)
-    assert bench.journal.sets.find("a").state is State.HELD
+    held = bench.journal.sets.find("a")
+    assert held.state is State.HELD
+    assert "what was sent of it until then is in scope/a" in held.reason
+    assert bench.journal.collections.withdrawals() == []
+
+
+def test_the_collection_of_a_forgotten_set_is_to_be_cleared(bench: Bench) -> None:
+    path = bench.write("a.dat")
+    bench.write("b.dat")
+    bench.observe()
+    sent_early(bench, "a", None)
+    forgotten = bench.journal.sets.find("a")
+    path.unlink()
+    bench.observe(after=5)
+    assert set(bench.states()) == {"b"}
+    assert bench.journal.collections.withdrawals() == [("scope/a", forgotten.id)]
+    # Until then no other set goes there, and no name is lost by that.
+    with pytest.raises(StoreBusy):
+        bench.journal.collections.take(bench.only(), "scope/a")
+    bench.journal.collections.withdrawn("scope/a")
+    assert bench.journal.collections.take(bench.only(), "scope/a")
 
 
 def test_a_finished_set_goes_on_when_its_folder_comes_back(bench: Bench) -> None:
@@ -276,6 +305,20 @@ def test_a_set_that_has_its_collection_keeps_its_name(bench: Bench) -> None:
     bench.write("b.x")
     enter(bench, {"b.x": Claim("x", ("a.x", "b.x"), "whole")})
     assert bench.groups() == {"a": {"a.x", "b.x"}}
+
+
+def test_what_was_sent_of_files_that_turn_out_to_be_of_another_set_is_withdrawn(bench: Bench) -> None:
+    bench.write("a.x")
+    bench.write("b.x")
+    enter(bench, {})
+    sent_early(bench, "a", "5" * 64)
+    bench.clock.advance(1)
+    sent_early(bench, "b", "6" * 64)
+    b = bench.journal.sets.find("b")
+    bench.write("c.x")
+    enter(bench, {"c.x": Claim("x", ("a.x", "b.x", "c.x"), "whole")})
+    assert bench.groups() == {"a": {"a.x", "b.x", "c.x"}}
+    assert bench.journal.collections.withdrawals() == [("scope/b", b.id)]
 
 
 def test_another_series_with_the_title_of_a_published_one_is_no_new_version_of_it(bench: Bench) -> None:

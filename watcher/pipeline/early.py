@@ -1,0 +1,148 @@
+"""Early delivery: members of a growing set that have come to rest go out at once, so that little is left at its end."""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from watcher.clock import Clock
+from watcher.errors import SetNotFound, StaleSet, WatcherError
+from watcher.journal import Journal
+from watcher.journal.files import SeenFile
+from watcher.model import ImageSet, Member, State
+from watcher.pipeline.deliver import Sending
+from watcher.pipeline.destination import members_in
+from watcher.pipeline.validate import kind_of, validate
+from watcher.profile import Profile
+from watcher.stores.base import Store
+
+#: Members that are sent before the next set has its turn.
+_AT_ONCE: Final = 256
+#: How often in seconds it is asked what has come to rest, and for how long a set is left alone of which something could
+#: not be sent early: it is sent at its end anyway.
+_OFTEN: Final = 1.0
+_LEFT_ALONE: Final = 300.0
+
+
+class Early:
+    """Sends what has come to rest of growing sets into the collections that only the service can read.
+
+    A member that changes after it was sent is sent again at the end of its set, and not each time that it rests: a file
+    that grows by a picture every minute is not sent every minute. Sets that follow a published version wait too, since
+    their files may turn out to be the same. What is remembered here only saves work.
+    """
+
+    def __init__(
+        self, profile: Profile, journal: Journal, store: Store, sending: Callable[[Path], Sending], clock: Clock
+    ) -> None:
+        self._journal = journal
+        self._store = store
+        self._sending = sending
+        self._clock = clock
+        self._formats = profile.sets.formats
+        self._settle = {watch.path: watch.settle for watch in profile.watch} if profile.complete.early else {}
+        self._next_look = 0.0
+        self._missed = False
+        self._looked_until = dict.fromkeys(self._settle, 0.0)
+        self._due: dict[str, None] = {}
+        # Of each set: the file up to which those that came to rest were dealt with; when it is worth another look.
+        self._dealt_with: dict[str, SeenFile] = {}
+        self._again: dict[str, float] = {}
+
+    @property
+    def next_look(self) -> float:
+        """When it is worth to ask for the next set again, if nothing changes until then."""
+        return self._next_look if self._missed else min(self._again.values(), default=math.inf)
+
+    def next_set(self, in_hand: Collection[str]) -> ImageSet | None:
+        """A growing set of which something has come to rest that was not sent."""
+        self._look()
+        for set_id in tuple(self._due):
+            if set_id not in in_hand:
+                del self._due[set_id]
+                try:
+                    image_set = self._journal.sets.get(set_id)
+                except SetNotFound:
+                    continue
+                if image_set.state is State.GROWING:
+                    return image_set
+        return None
+
+    def step(self, image_set: ImageSet) -> None:
+        """Send some of its members. What fails is left for the end of the set, except what concerns the whole store."""
+        files = self._rested(image_set, _AT_ONCE)
+        ready = self._ready(image_set, files)
+        try:
+            self._send(image_set, ready)
+        except StaleSet:
+            self._again[image_set.id] = self._clock.now() + _OFTEN
+            return
+        except WatcherError as error:
+            self._again[image_set.id] = self._clock.now() + _LEFT_ALONE
+            if error.store_wide:
+                self._again[image_set.id] = self._clock.now()
+                raise
+            return
+        if ready:
+            self._dealt_with[image_set.id] = ready[-1]
+        if len(ready) < len(files):
+            self._again[image_set.id] = self._clock.now() + max(_OFTEN, self._settle[image_set.root])
+        elif len(files) == _AT_ONCE:
+            self._due[image_set.id] = None
+
+    def _look(self) -> None:
+        """Find the sets that are due; those in which nothing has changed since the last look are not asked about."""
+        begin = self._clock.now()
+        self._missed = begin < self._next_look
+        if self._missed or not self._settle:
+            return
+        for root, settle in self._settle.items():
+            for image_set in self._journal.sets.changed_after(root, self._looked_until[root]):
+                if image_set.id not in self._due and self._rested(image_set, 1):
+                    self._due[image_set.id] = None
+            self._looked_until[root] = begin - settle
+        for set_id, at in tuple(self._again.items()):
+            if at <= begin:
+                del self._again[set_id]
+                self._due[set_id] = None
+        if not self._due and not self._again:
+            self._dealt_with = {}
+        # However many files there are, this takes little of a core.
+        self._next_look = begin + max(_OFTEN, 20 * (self._clock.now() - begin))
+
+    def _rested(self, image_set: ImageSet, limit: int) -> list[SeenFile]:
+        until = self._clock.now() - self._settle[image_set.root]
+        return self._journal.files.rested(image_set.id, self._dealt_with.get(image_set.id), until, limit)
+
+    def _ready(self, image_set: ImageSet, files: Sequence[SeenFile]) -> list[SeenFile]:
+        """Those up to the first of which it is not yet known what it is, and so perhaps not whose."""
+        if image_set.grouped_by == "directory":
+            return list(files)
+        first = next((n for n, file in enumerate(files) if file.stale), len(files))
+        ready = list(files[:first])
+        if len(ready) == 1 and self._journal.files.size_of_set(image_set.id) == 1:
+            return [] if self._is_unfinished(image_set.root, ready[0]) else ready
+        return ready
+
+    def _is_unfinished(self, root: Path, file: SeenFile) -> bool:
+        """A file that only pauses, as a time series does between two pictures, would be sent for nothing."""
+        try:
+            return validate(root, [(file.path, kind_of(root, file, self._formats))]).sound is False
+        except OSError:
+            return True
+
+    def _send(self, image_set: ImageSet, files: Sequence[SeenFile]) -> None:
+        members = members_in(image_set.folder, files, self._store)
+        known = self._journal.sets.known_of(image_set, (member.path for member in members))
+        unsent = [member for member in members if _is_unsent(member, known.get(member.path))]
+        if not unsent:
+            return
+        sending = self._sending(image_set.root)
+        if not image_set.claimed:
+            image_set = sending.claim(image_set, unsent)
+        self._journal.sets.intend(image_set, unsent)
+        sending.send(image_set, unsent)
+
+
+def _is_unsent(member: Member, known: Member | None) -> bool:
+    return known is None or (known.facts == member.facts and known.sha256 is None)
