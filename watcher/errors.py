@@ -204,11 +204,15 @@ class StoreUnreachable(StoreError):
 
 
 class StoreBusy(StoreError):
-    """A replica is locked or still being written, perhaps by an attempt that was cut off."""
+    """A replica is locked or still being written, perhaps by an attempt that was cut off.
+
+    `path` names the data object if the catalogue itself says so of its replica: then it may be stuck for ever.
+    """
 
     exit_code = Exit.TRY_LATER
     transient = True
     cure = "it is tried again; if this stays, ask the iRODS administrator about stuck intermediate replicas"
+    path: str | None = None
 
 
 class StoreFull(StoreError):

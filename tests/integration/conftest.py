@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.irods_store import HOME, REAL_ZONE, Where
+from tests.integration.irods_store import HOME, MIB, REAL_ZONE, Where
 from tests.irods_server import IrodsServer
 from watcher import osfacts
 from watcher.stores.irods import IrodsStore
@@ -48,7 +48,7 @@ def zone(request: pytest.FixtureRequest) -> Iterator[Where]:
     with iRODSSession(irods_env_file=REAL_ZONE) as admin:
         base = f"/{admin.zone}/home/{admin.username}/irods-watcher-{uuid.uuid4()}"
         admin.collections.create(base)
-        yield Where(IrodsStore(Path(REAL_ZONE)), base)
+        yield Where(IrodsStore(Path(REAL_ZONE), resume_from=8 * MIB), base)
         admin.collections.remove(base, recurse=True, force=True)
 
 

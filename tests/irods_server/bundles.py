@@ -12,7 +12,11 @@ from .zone import DEFAULT_RESOURCE
 
 
 def extract(context: Context, request: Request) -> Reply:
-    """Members are GOOD and have no checksum; a second time is refused as a whole (13-struct-file-extract)."""
+    """Members are GOOD and have no checksum (13-struct-file-extract).
+
+    Where something is there already it stays, the other members are registered, and the answer is a refusal
+    (rsStructFileExtAndReg.cpp, which goes on after each).
+    """
     catalogue, conditions = context.zone.catalogue, request.body.conditions()
     collection = request.body.get("collection").rstrip("/")
     resource = conditions.get("destRescName") or DEFAULT_RESOURCE
@@ -26,7 +30,7 @@ def extract(context: Context, request: Request) -> Reply:
     try:
         with tarfile.open(bundle.location) as tar:
             with catalogue.lock:
-                items = _register(context, tar, collection, resource, force="forceFlag" in conditions)
+                items, taken = _register(context, tar, collection, resource, force="forceFlag" in conditions)
             for member, item in items:
                 _fill(tar, member, item)
     except tarfile.TarError as error:
@@ -34,23 +38,25 @@ def extract(context: Context, request: Request) -> Reply:
     with catalogue.lock:
         for member, item in items:
             item.status, item.size, item.checksum, item.token = GOOD, member.size, "", None
+    if taken:
+        raise RefusedError(Code.SYS_COPY_ALREADY_IN_RESC)
     return Reply()
 
 
 Members = list[tuple[tarfile.TarInfo, DataObject]]
 
 
-def _register(context: Context, tar: tarfile.TarFile, top: str, resource: str, *, force: bool) -> Members:
+def _register(context: Context, tar: tarfile.TarFile, top: str, resource: str, *, force: bool) -> tuple[Members, bool]:
     catalogue, user = context.zone.catalogue, context.user
     members = [member for member in tar.getmembers() if member.isfile() or member.isdir()]
     paths = {f"{top}/{member.name.removeprefix('./').strip('/')}": member for member in members}
     files = {path: member for path, member in paths.items() if member.isfile()}
-    if not force and any(catalogue.find_object(path) for path in files):
-        raise RefusedError(Code.SYS_COPY_ALREADY_IN_RESC)
+    taken = {path for path in files if catalogue.find_object(path)} if not force else set()
     for path in {top, *(split(path)[0] for path in files), *(path for path in paths if path not in files)}:
         catalogue.make_collection(user, path, recursive=True)
     items: Members = []
-    for path, member in files.items():
+    for path in files.keys() - taken:
+        member = files[path]
         item = catalogue.find_object(path)
         if item is None:
             item = catalogue.create_object(user, path, resource, "generic")
@@ -58,7 +64,7 @@ def _register(context: Context, tar: tarfile.TarFile, top: str, resource: str, *
             catalogue.require(user, item, WRITE)
             item.status = INTERMEDIATE
         items.append((member, item))
-    return items
+    return items, bool(taken)
 
 
 def _fill(tar: tarfile.TarFile, member: tarfile.TarInfo, item: DataObject) -> None:

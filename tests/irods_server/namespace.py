@@ -41,16 +41,19 @@ def remove_collection(context: Context, request: Request) -> Reply:
             return Reply(0, _progress(0, ""))
     _empty(context, collection)
     with catalogue.lock:
-        catalogue.forget_collection(collection)
+        for below in reversed(list(catalogue.walk(collection))):
+            if not (below.objects or below.children):
+                catalogue.forget_collection(below)
+        if collection.path in catalogue.collections:
+            raise RefusedError(Code.CAT_COLLECTION_NOT_EMPTY)
     return Reply(0, _progress(0, ""))
 
 
 def _empty(context: Context, collection: Collection) -> None:
+    """What is locked stays, and the rest goes (rsRmColl.cpp, _rsPhyRmColl)."""
     catalogue = context.zone.catalogue
     with catalogue.lock:
-        items = catalogue.objects_below(collection)
-        if any(item.status == INTERMEDIATE for item in items):
-            raise RefusedError(Code.LOCKED_DATA_OBJECT_ACCESS)
+        items = [item for item in catalogue.objects_below(collection) if item.status != INTERMEDIATE]
     for removed, item in enumerate(items, 1):
         path = item.path
         with catalogue.lock:

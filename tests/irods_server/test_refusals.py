@@ -100,7 +100,6 @@ REFUSALS = [
     ("alice", 681, collection("/tempZone/home/shared/x"), Code.CAT_NO_ACCESS_PERMISSION),
     ("rods", 679, collection(f"{HOME}/none"), Code.CAT_UNKNOWN_COLLECTION),
     ("rods", 679, collection(f"{HOME}/full"), Code.CAT_COLLECTION_NOT_EMPTY),
-    ("rods", 679, collection(f"{HOME}/full", recursiveOpr="", forceFlag=""), Code.LOCKED_DATA_OBJECT_ACCESS),
     ("rods", 627, rename(f"{HOME}/none", f"{HOME}/x", 12), Code.CAT_UNKNOWN_COLLECTION),
     ("rods", 627, rename(f"{HOME}/full", f"{HOME}/full/inner/x", 12), Code.CAT_INVALID_ARGUMENT),
     ("rods", 627, rename(f"{HOME}/file", f"{HOME}/full", 11), Code.CATALOG_ALREADY_HAS_ITEM_BY_THAT_NAME),

@@ -32,6 +32,19 @@ class Receipt:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """Which ways a store has for the bytes of a member, by its size.
+
+    Up to `single` bytes a member goes in one message, larger ones as a stream of blocks. Up to `bundle` bytes it may go
+    together with others; 0: never. `copy`: there is one way only, whatever the size.
+    """
+
+    single: int = 0
+    bundle: int = 0
+    copy: bool = False
+
+
 class Session(Protocol):
     """One worker's own way into a store; never shared between threads.
 
@@ -53,6 +66,17 @@ class Session(Protocol):
         """Deliver one member below a claimed collection, hashing on the same read.
 
         An object of that name left by an earlier attempt is kept if it holds the same bytes, and replaced if not.
+        """
+        ...
+
+    def put_bundle(
+        self, sources: Mapping[str, Source], collection: str, progress: Callable[[str, int], None]
+    ) -> Mapping[str, Receipt]:
+        """Deliver small members together below a claimed collection; their sources come by target.
+
+        The answer holds those that are there now, good and with their SHA-256; the others are to be `put` one by one,
+        for whatever reason: no reason harms them. `progress` is called with a target and its size. Raises SourceError
+        for the first source that is no longer what was frozen; nothing was sent then.
         """
         ...
 
@@ -79,6 +103,14 @@ class Session(Protocol):
         """
         ...
 
+    def withdraw(self, collection: str, set_id: str) -> None:
+        """Remove an unpublished collection of this set with everything below it, the label last, and no trash.
+
+        Anything else is left alone: nothing there, another set's, one that is published or was. Raises StoreBusy if a
+        replica in it is stuck; what can be removed is gone then, and the label is still there.
+        """
+        ...
+
     def close(self) -> None:
         """Give up the connection; the session may be used no more."""
         ...
@@ -93,6 +125,10 @@ class Store(Protocol):
 
     def session(self) -> Session:
         """A new session; it connects at its first use."""
+        ...
+
+    def lanes(self) -> Lanes:
+        """The ways that this store has for the bytes, as far as that is known without asking it."""
         ...
 
     def target_name(self, path: str) -> str:

@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Self
 
 from watcher import names, osfacts
 from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
-from watcher.model import IDENTIFIER, UPLOADING, Avu
-from watcher.stores.base import Progress, Receipt, Replica, Session
+from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
+from watcher.stores.base import Lanes, Progress, Receipt, Replica, Session
 from watcher.stores.source import BLOCK, Source
 
 #: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
@@ -38,6 +38,10 @@ class FolderStore:
     def session(self) -> Session:
         """A session; there is nothing to connect."""
         return FolderSession(self)
+
+    def lanes(self) -> Lanes:
+        """Every member is copied."""
+        return Lanes(copy=True)
 
     def target_name(self, path: str) -> str:
         """The name below the collection: control characters and bytes that are no text are escaped."""
@@ -120,6 +124,15 @@ class FolderSession:
             osfacts.sync_directory(final.parent)
         return Receipt(source.facts.size, digest.hexdigest())
 
+    def put_bundle(
+        self,
+        sources: Mapping[str, Source],  # noqa: ARG002 - a disk gains nothing from it
+        collection: str,  # noqa: ARG002
+        progress: Callable[[str, int], None],  # noqa: ARG002
+    ) -> Mapping[str, Receipt]:
+        """Nothing: each is copied."""
+        return {}
+
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """Every file below the collection, read from the disk again."""
         directory = self._at(collection)
@@ -170,6 +183,21 @@ class FolderSession:
         directory = self._at(collection)
         with _named(directory):
             shutil.copymode(self._root, directory)
+
+    def withdraw(self, collection: str, set_id: str) -> None:
+        """Remove an unpublished set's directory; its JSON file, which is the label, goes last."""
+        directory = self._at(collection)
+        avus = self.avus(collection)
+        if {avu for avu in avus if avu.attribute in {IDENTIFIER, STATE}} != {Avu(IDENTIFIER, set_id), UPLOADING}:
+            return
+        with _named(directory):
+            for path in directory.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name != METADATA:
+                    path.unlink()
+            (directory / METADATA).unlink()
+            directory.rmdir()
 
     def close(self) -> None:
         """Nothing is held open."""

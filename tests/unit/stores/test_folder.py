@@ -317,3 +317,52 @@ def test_readers_may_do_with_a_set_what_they_may_do_with_the_archive(archive: Pa
     session.claim(HERE, ME)
     session.open_to_readers(HERE)
     assert (archive / HERE).stat().st_mode & 0o777 == 0o751
+
+
+def test_a_withdrawn_set_leaves_no_trace(tmp_path: Path, archive: Path, session: Session) -> None:
+    put(session, source(tmp_path), "a.dat")
+    put(session, source(tmp_path), "deep/er/b.dat")
+    session.withdraw("scope/another", ME)
+    session.withdraw(HERE, "urn:uuid:somebody else")
+    assert names_in(archive) == {f"{HERE}/a.dat", f"{HERE}/deep/er/b.dat"}
+    for _ in range(2):
+        session.withdraw(HERE, ME)
+        assert not (archive / HERE).exists()
+    assert (archive / HERE).parent.is_dir()
+    assert session.claim(HERE, "urn:uuid:somebody else")
+
+
+def test_what_is_published_is_not_withdrawn(tmp_path: Path, archive: Path, session: Session) -> None:
+    put(session, source(tmp_path))
+    session.annotate(HERE, [Avu("acq:state", "complete")], [Avu("acq:state", "uploading")])
+    session.withdraw(HERE, ME)
+    assert names_in(archive) == {f"{HERE}/a.dat"}
+
+
+def test_a_withdrawal_that_was_cut_off_is_finished_later(
+    tmp_path: Path, archive: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(session, source(tmp_path), "deep/a.dat")
+    put(session, source(tmp_path), "b.dat")
+    unlink = Path.unlink
+
+    def interrupt(path: Path, missing_ok: bool = False) -> None:
+        if path.name == METADATA:
+            raise KeyboardInterrupt
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            session.withdraw(HERE, ME)
+    assert names_in(archive) == set()
+    assert session.claim(HERE, ME)
+    session.withdraw(HERE, ME)
+    assert not (archive / HERE).exists()
+
+
+def test_members_are_copied_one_by_one(tmp_path: Path, session: Session, archive: Path) -> None:
+    assert FolderStore(archive).lanes().copy
+    assert session.claim(HERE, ME)
+    assert session.put_bundle({"a.dat": source(tmp_path)}, HERE, lambda *_: None) == {}
+    assert names_in(archive) == set()

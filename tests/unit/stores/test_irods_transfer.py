@@ -50,7 +50,7 @@ def test_four_blocks_are_under_way_before_a_reply_is_waited_for(tmp_path: Path) 
     source = Source(file, osfacts.facts_at(file))
     line: Any = Line()
     shelf: Any = Shelf(Replica(6 * BLOCK, source.sha256(), good=True))
-    lane = transfer.Transfer(line, shelf, None, lambda step: step())
+    lane = transfer.Transfer(line, shelf, None, lambda step: step(), resume_from=BLOCK)
     assert lane.put(source, "/z/set/a.czi", lambda _: None).size == 6 * BLOCK
     blocks = ["send"] * 4 + ["receive", "send"] * 2 + ["receive"] * 4
     assert line.events == ["call 602", "call 20000", *blocks, "call 673"]

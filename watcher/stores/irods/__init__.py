@@ -6,6 +6,7 @@
     catalogue     replicas, metadata, collections
     access        who may read a set, before publication and after
     transfer      the bytes
+    bundle        the bytes of many small members together; workshop: what all sessions know of that
     session       the Session protocol, and quick second attempts
 
 The client library is imported when the first session is made, so that other stores do not pay for it.
@@ -17,10 +18,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher.names import legal_path
-from watcher.stores.irods.environment import read_environment
+from watcher.stores.base import Lanes
+from watcher.stores.irods.environment import MIB, read_environment
+from watcher.stores.irods.workshop import Workshop
 
 if TYPE_CHECKING:
     from watcher.stores.irods.session import IrodsSession
+
+
+#: The least that must be there of a large member for the rest to be sent behind it: less is soon sent again.
+RESUME_FROM = 64 * MIB
+#: A member of this size gains nothing any more from going together with others.
+_LARGEST_BUNDLED = MIB
+#: A bundle of 16 MiB with the headers of a tar must go in one message.
+_LARGEST_TAR = 20 * MIB
 
 
 class IrodsStore:
@@ -28,7 +39,8 @@ class IrodsStore:
 
     `environment` is an `irods_environment.json`; `password` goes before its stored login and is kept in memory only;
     `resource` goes before its default resource. `patience` is the number of seconds without an answer after which a
-    connection is given up (more for large messages). Raises ConfigurationError if the file is wrong.
+    connection is given up (more for large messages). `resume_from` is the least size in bytes of a part of a large
+    member for the rest to be sent behind it. Raises ConfigurationError if the file is wrong.
     """
 
     def __init__(
@@ -38,14 +50,17 @@ class IrodsStore:
         password: str | None = None,
         resource: str | None = None,
         patience: float = 60.0,
+        resume_from: int = RESUME_FROM,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._environment = read_environment(environment, password)
         self._resource = resource or self._environment.resource
         self._patience = patience
+        self._resume_from = resume_from
         self._sleep = sleep
         self._clock = clock
+        self._workshop = Workshop()
 
     def session(self) -> "IrodsSession":
         """A new session; it connects at its first use."""
@@ -53,7 +68,12 @@ class IrodsStore:
         from watcher.stores.irods.session import IrodsSession
 
         connection = Connection(self._environment, self._patience, self._clock)
-        return IrodsSession(connection, self._resource, self._sleep)
+        return IrodsSession(connection, self._resource, self._sleep, self._workshop, self._resume_from)
+
+    def lanes(self) -> Lanes:
+        """One message up to what the environment file says; bundles until this resource has refused one."""
+        bundles = self._environment.single >= _LARGEST_TAR and not self._workshop.closed
+        return Lanes(single=self._environment.single, bundle=_LARGEST_BUNDLED if bundles else 0)
 
     def target_name(self, path: str) -> str:
         """The name below the collection for a member's path. Raises NameRefused."""

@@ -3,11 +3,13 @@
 import base64
 import binascii
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from irods.message import (
+    STR_PI,
     CollectionRequest,
     FileOpenRequest,
     GenQueryRequest,
@@ -22,9 +24,9 @@ from watcher.errors import NotAllowed, StoreError
 from watcher.model import Avu
 from watcher.stores.base import Replica
 from watcher.stores.irods.connection import Connection
-from watcher.stores.irods.failures import INVALID_INPUT, ITEM_EXISTS, NO_ROWS, NOT_THERE, UNKNOWN_COLLECTION
+from watcher.stores.irods.failures import INVALID_INPUT, ITEM_EXISTS, LOCKED, NO_ROWS, NOT_THERE, UNKNOWN_COLLECTION
 
-GEN_QUERY, UNLINK, MAKE_COLLECTION, CHANGE_METADATA = 702, 615, 681, 20002
+GEN_QUERY, UNLINK, CHECKSUM_OF, REMOVE_COLLECTION, MAKE_COLLECTION, CHANGE_METADATA = 702, 615, 629, 679, 681, 20002
 
 # Columns of GenQuery (irods/models.py). GenQuery2 gives an administrator the same row up to nine times.
 COLL_ID, COLL_NAME, COLL_PARENT = 500, 501, 502
@@ -34,15 +36,27 @@ AVU_NAME, AVU_VALUE, AVU_UNIT = 610, 611, 612
 #: Widths of the columns for attribute, value and unit, in bytes (irods-wire/README.md; icatSysTables.sql.pp).
 WIDTHS: Final = (2700, 2700, 250)
 _PAGE: Final = 500
+_STALE: Final = 0
 _GOOD: Final = 1
+#: How the server reports in the midst of removing a collection, and what it wants to hear (irods/constants.py).
+_REMOVED_SOME: Final = 99999996
+_GO_ON: Final = 99999997
+#: Questions on their way whose answer was not read yet: a round trip of 20 ms is hidden behind the server's own work.
+_IN_FLIGHT: Final = 16
+#: What the slowest resource is trusted to checksum in a second, in bytes: the reply waits for it.
+SLOWEST_CHECKSUM: Final = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One data object: its replicas taken together, and whether one of them is being written, read or locked."""
+    """One data object: its replicas taken together, and whether one of them is being written, read or locked.
+
+    `half` is the size in bytes of the only replica if that is stale, as a lost connection leaves it; otherwise 0.
+    """
 
     replica: Replica
     busy: bool
+    half: int = 0
 
 
 class Catalogue:
@@ -58,6 +72,25 @@ class Catalogue:
         rows = [row[1:] for row in self.query(columns, {COLL_NAME: f"= '{parent}'", DATA_NAME: f"= '{name}'"}, path)]
         return combine(rows) if rows else None
 
+    def checksums(self, objects: Iterable[tuple[str, int]]) -> Iterator[str | None]:
+        """The SHA-256 of data objects, given with their sizes, in hex and in order; computed where there is none yet.
+
+        None for what is not there, is locked, or has a checksum of another kind. One request each, several under way.
+        """
+        under_way = deque[tuple[str, int]]()
+        for path, size in objects:
+            if len(under_way) == _IN_FLIGHT:
+                yield self._checksum(*under_way.popleft())
+            self._connection.send(CHECKSUM_OF, _object(path, 0), path)
+            under_way.append((path, size))
+        for path, size in under_way:
+            yield self._checksum(path, size)
+
+    def _checksum(self, path: str, size: int) -> str | None:
+        known = NOT_THERE | LOCKED | {UNKNOWN_COLLECTION}
+        reply = self._connection.receive(path, known=known, patience=size / SLOWEST_CHECKSUM)
+        return _hex(reply.body(STR_PI).myStr or "") if reply.code == 0 else None
+
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """All data objects below the collection by their path relative to it. Two questions, whatever lies below."""
         columns = (COLL_NAME, DATA_NAME, REPLICA_NUMBER, SIZE, CHECKSUM, STATUS)
@@ -71,6 +104,11 @@ class Catalogue:
     def exists(self, collection: str) -> bool:
         """Whether the collection is there, for this account."""
         return any(self.query((COLL_ID,), {COLL_NAME: f"= '{collection}'"}, collection))
+
+    def names(self, collection: str, prefix: str) -> Iterator[str]:
+        """The names of the data objects in the collection that begin so; the prefix holds no sign that `like` knows."""
+        conditions = {COLL_NAME: f"= '{collection}'", DATA_NAME: f"like '{prefix}%'"}
+        return (name for (name,) in self.query((DATA_NAME,), conditions, collection))
 
     def empty(self, collection: str) -> bool:
         """Whether the collection holds neither data objects nor collections."""
@@ -126,17 +164,19 @@ class Catalogue:
 
     def unlink(self, path: str) -> None:
         """Remove a data object for good, not into the trash; nothing happens if it is not there. Raises StoreBusy."""
-        message = FileOpenRequest(
-            objPath=path,
-            createMode=0,
-            openFlags=0,
-            offset=0,
-            dataSize=-1,
-            numThreads=0,
-            oprType=0,
-            KeyValPair_PI=StringStringMap({"forceFlag": ""}),
-        )
+        message = _object(path, -1, forceFlag="")
         self._connection.call(UNLINK, message, path, known=NOT_THERE | {UNKNOWN_COLLECTION})
+
+    def remove_collection(self, collection: str) -> None:
+        """Remove a collection with all below it for good, its own metadata last; nothing happens if there is none.
+
+        The server reports every ten data objects and waits for a word (04-collections, rsRmColl.cpp). Raises StoreBusy.
+        """
+        conditions = {"recursiveOpr": "", "forceFlag": ""}
+        message = CollectionRequest(collName=collection, flags=0, oprType=0, KeyValPair_PI=StringStringMap(conditions))
+        self._connection.send(REMOVE_COLLECTION, message, collection)
+        while self._connection.receive(collection, known={UNKNOWN_COLLECTION}).code == _REMOVED_SOME:
+            self._connection.acknowledge(_GO_ON, collection)
 
     def query(self, columns: tuple[int, ...], conditions: dict[int, str], about: str) -> Iterator[tuple[str, ...]]:
         """The rows of a GenQuery, page by page. The server takes a value from the first apostrophe to the last, so that
@@ -173,7 +213,8 @@ def combine(rows: list[tuple[str, ...]]) -> Found:
     replicas = [(int(size), _hex(checksum), int(status)) for size, checksum, status in rows]
     good = {(size, sha256) for size, sha256, status in replicas if status == _GOOD}
     size, sha256 = next(iter(good)) if good else replicas[0][:2]
-    return Found(Replica(size, sha256, len(good) == 1), any(status > _GOOD for *_, status in replicas))
+    half = size if [status for *_, status in replicas] == [_STALE] else 0
+    return Found(Replica(size, sha256, len(good) == 1), any(status > _GOOD for *_, status in replicas), half)
 
 
 def _hex(checksum: str) -> str | None:
@@ -197,6 +238,19 @@ def _operation(operation: str, avu: Avu, collection: str) -> dict[str, str]:
         raise StoreError(what, cure="fill it in where it comes from, or leave it out")
     units = {"units": avu.unit} if avu.unit else {}
     return {"operation": operation, "attribute": avu.attribute, "value": avu.value, **units}
+
+
+def _object(path: str, size: int, **conditions: str) -> FileOpenRequest:
+    return FileOpenRequest(
+        objPath=path,
+        createMode=0,
+        openFlags=0,
+        offset=0,
+        dataSize=size,
+        numThreads=0,
+        oprType=0,
+        KeyValPair_PI=StringStringMap(conditions),
+    )
 
 
 def _split(path: str) -> tuple[str, str]:

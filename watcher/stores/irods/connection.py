@@ -119,6 +119,13 @@ class Connection:
             raise refusal(message.int_info, _detail(message), about)
         return Reply(code, message, about)
 
+    def acknowledge(self, word: int, about: str) -> None:
+        """Answer a report that came before the reply with a bare number; the next `receive` is for the same request."""
+        wire = self._connected()
+        self._unread += 1
+        with self._in_use(about):
+            wire.socket.sendall(struct.pack("!i", word))
+
     def refresh(self) -> None:
         """Between two operations: give up a connection that is old or worn, so that the next one is new."""
         if self._unread:

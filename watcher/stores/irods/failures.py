@@ -28,8 +28,12 @@ EXISTS: Final = -312000
 ITEM_EXISTS: Final = -809000
 CHECKSUM_MISMATCH: Final = -314000
 INVALID_INPUT: Final = -130000
+#: An extraction found the place of a member taken.
+ALREADY_EXTRACTED: Final = -46000
 #: An object or path that is not there, by whatever name the server calls that.
 NOT_THERE: Final = frozenset({NO_ROWS, UNKNOWN_FILE, -310000, -358000})
+#: A replica that is locked, being written, or none of which is good.
+LOCKED: Final = frozenset({-406000, -405000, -1803000, -166000})
 
 
 class Dropped(StoreUnreachable):
@@ -51,6 +55,7 @@ _MEANINGS: Final[dict[int, tuple[type[WatcherError], str]]] = {
     -105000: (StoreFull, "the resource is down"),
     -110000: (StoreFull, "the quota is used up"),
     **dict.fromkeys((-818000, -830000, -350000, -40000, -39000, -36000, -13000), (NotAllowed, "permission denied")),
+    -821000: (StoreBusy, "something in it is locked, or not this account's to remove"),
     -169000: (NotAllowed, "the server does not allow this"),
     UNKNOWN_COLLECTION: (NotAllowed, "its collection is not there, or this account cannot see it"),
     **dict.fromkeys(NOT_THERE, (NotAllowed, "it is not there, or this account cannot see it")),
@@ -59,7 +64,9 @@ _MEANINGS: Final[dict[int, tuple[type[WatcherError], str]]] = {
     **dict.fromkeys((-306000, -346000), (NameRefused, "the name is too long for iRODS")),
     **dict.fromkeys((-317000, -1104000), (NameRefused, "iRODS cannot hold such a name")),
     EXISTS: (Conflict, "something is there already"),
-    **dict.fromkeys((ITEM_EXISTS, -833000, -834000), (Conflict, "something of that name is there already")),
+    **dict.fromkeys(
+        (ALREADY_EXTRACTED, ITEM_EXISTS, -833000, -834000), (Conflict, "something of that name is there already")
+    ),
     **dict.fromkeys((-78000, -831000, -32000), (NotAllowed, "there is no such resource for this account")),
     **dict.fromkeys((-826000, UNKNOWN_USER, -832000, -850000), (LoginRefused, "the name or the password is wrong")),
     -840000: (LoginRefused, "the stored login has expired"),

@@ -10,10 +10,12 @@ from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
 from watcher.names import check_length
 from watcher.stores.base import Progress, Receipt, Replica
 from watcher.stores.irods.access import Access
+from watcher.stores.irods.bundle import Bundles
 from watcher.stores.irods.catalogue import Catalogue
 from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import Dropped
 from watcher.stores.irods.transfer import Transfer
+from watcher.stores.irods.workshop import Workshop
 from watcher.stores.source import Source
 
 #: Attempts in place, with pauses of about 0.1, 0.2, 0.4 s: enough for an agent to notice that its client is gone.
@@ -25,12 +27,20 @@ T = TypeVar("T")
 class IrodsSession:
     """See `watcher.stores.base.Session`; not shared between threads."""
 
-    def __init__(self, connection: Connection, resource: str | None, sleep: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        resource: str | None,
+        sleep: Callable[[float], None],
+        workshop: Workshop,
+        resume_from: int,
+    ) -> None:
         self._connection = connection
         self._sleep = sleep
         self._catalogue = Catalogue(connection)
         self._access = Access(connection, self._catalogue)
-        self._transfer = Transfer(connection, self._catalogue, resource, self._again)
+        self._transfer = Transfer(connection, self._catalogue, resource, self._again, resume_from)
+        self._bundles = Bundles(connection, self._catalogue, self._transfer, resource, self._again, sleep, workshop)
         self._made: set[str] = set()
 
     def claim(self, collection: str, set_id: str) -> bool:
@@ -52,6 +62,17 @@ class IrodsSession:
             # Perhaps somebody removed a collection that was made here.
             self._made.clear()
             raise
+
+    def put_bundle(
+        self, sources: Mapping[str, Source], collection: str, progress: Callable[[str, int], None]
+    ) -> Mapping[str, Receipt]:
+        """One request a member and three for all; a few more for the first bundle of this store and of each set."""
+        for target in sources:
+            check_length(f"{collection}/{target}")
+        self._connection.refresh()
+        arrived = self._bundles.put(sources, collection, progress)
+        self._made.update(place for target in arrived for place in _between(collection, target))
+        return arrived
 
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """Two requests for each 256 to 500 rows or part of them."""
@@ -76,6 +97,11 @@ class IrodsSession:
         They get what the parent gives at this moment, on all that lies below, and never more.
         """
         self._operation(lambda: self._access.open(collection))
+
+    def withdraw(self, collection: str, set_id: str) -> None:
+        """Three requests, and one for every ten objects. Raises NotAllowed if something in it belongs to others."""
+        self._operation(lambda: self._withdraw(collection, set_id))
+        self._made.clear()
 
     def check(self, base: str) -> None:
         """Three requests. Raises TargetMissing if the account cannot see this collection, or not deliver there."""
@@ -118,11 +144,15 @@ class IrodsSession:
         self._catalogue.annotate(collection, (), (label,))
         return False
 
+    def _withdraw(self, collection: str, set_id: str) -> None:
+        avus = self._catalogue.avus(collection)
+        if _owners(avus) == {set_id} and UPLOADING in avus and not _published(avus):
+            self._bundles.tidy(collection)
+            self._catalogue.remove_collection(collection)
+
     def _make_between(self, collection: str, target: str) -> None:
         """The collections between the set's own, which must be there, and the target."""
-        place = collection
-        for name in target.split("/")[:-1]:
-            place = f"{place}/{name}"
+        for place in _between(collection, target):
             if place not in self._made:
                 self._catalogue.make(place)
                 self._made.add(place)
@@ -141,6 +171,11 @@ class IrodsSession:
             reraise=True,
         )
         return attempts(step)
+
+
+def _between(collection: str, target: str) -> list[str]:
+    """The collections between the set's own and the target, from the top."""
+    return [f"{collection}/{target[:end]}" for end, sign in enumerate(target) if sign == "/"]
 
 
 def _owners(avus: frozenset[Avu]) -> set[str]:

@@ -2,7 +2,8 @@
 
 The single lane sends up to 32 MiB in one message that the server verifies before it answers. The stream lane opens,
 writes in blocks of which several are under way at once, closes, and asks the catalogue. The order of the steps and the
-numbers were measured (irods-wire/README.md, "Large objects").
+numbers were measured (irods-wire/README.md, "Large objects"). A stream that was cut off goes on where the catalogue
+says that it stopped, and the object is compared as a whole either way.
 """
 
 import base64
@@ -13,28 +14,35 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from irods.message import FileOpenRequest, JSON_Binary_Request, OpenedDataObjRequest, StringStringMap
+from irods.message import (
+    FileOpenRequest,
+    FileSeekResponse,
+    JSON_Binary_Request,
+    OpenedDataObjRequest,
+    StringStringMap,
+)
 
-from watcher.errors import FixityError, StoreBusy, WatcherError
+from watcher.errors import FixityError, StoreBusy, StoreError, WatcherError
 from watcher.stores.base import Progress, Receipt
-from watcher.stores.irods.catalogue import Catalogue
+from watcher.stores.irods.catalogue import SLOWEST_CHECKSUM, Catalogue, Found
 from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import CHECKSUM_MISMATCH, EXISTS, Dropped
-from watcher.stores.source import Source
+from watcher.stores.source import BLOCK, Source
 
-PUT, OPEN, WRITE, CLOSE, DESCRIBE = 606, 602, 676, 673, 20000
+PUT, OPEN, WRITE, CLOSE, SEEK, DESCRIBE = 606, 602, 676, 673, 674, 20000
 
 #: Blocks on their way whose reply was not read yet; each is as large as the views of `Source.blocks`.
 IN_FLIGHT: Final = 4
-#: What the slowest resource is trusted to checksum in a second, in bytes: the reply to a close waits for it.
-SLOWEST_CHECKSUM: Final = 8 * 1024 * 1024
 #: Linux's numbers, whatever system this is: O_WRONLY | O_CREAT, and never O_TRUNC.
 _WRITE_CREATE: Final = 0o101
 _NEW: Final = 1
 
 
 class Transfer:
-    """Puts members over one connection. `again` repeats a step if the connection broke or a lock was in the way."""
+    """Puts members over one connection. `again` repeats a step if the connection broke or a lock was in the way.
+
+    `resume_from` is the least size in bytes of what a cut-off stream left for the next one to go on behind it.
+    """
 
     def __init__(
         self,
@@ -42,43 +50,52 @@ class Transfer:
         catalogue: Catalogue,
         resource: str | None,
         again: Callable[[Callable[[], Any]], Any],
+        resume_from: int,
     ) -> None:
         self._connection = connection
         self._catalogue = catalogue
         self._resource = {"destRescName": resource} if resource else {}
         self._again = again
+        self._resume_from = resume_from
 
     def put(self, source: Source, path: str, progress: Progress) -> Receipt:
         """Deliver one member to this path, where only an earlier attempt of ours can have left something."""
-        if source.facts.size <= self._connection.environment.single:
-            return self._put_single(source, path, progress)
-        return self._put_stream(source, path, progress)
+        if source.facts.size > self._connection.environment.single:
+            return self._put_stream(source, path, progress)
+        data = source.read()
+        receipt = Receipt(len(data), hashlib.sha256(data).hexdigest())
+        self.send(data, receipt, path)
+        progress(receipt.size)
+        return receipt
 
     # single lane
 
-    def _put_single(self, source: Source, path: str, progress: Progress) -> Receipt:
-        data = source.read()
-        receipt = Receipt(len(data), hashlib.sha256(data).hexdigest())
+    def send(self, data: bytes | bytearray | memoryview, receipt: Receipt, path: str, kind: str = "generic") -> None:
+        """Put these bytes, whose receipt this is, in one message; `kind` is what iRODS calls their data type."""
         tried = False
 
         def attempt() -> None:
             nonlocal tried
             # After a lost connection only the catalogue knows what became of it.
-            if tried and self._is_there(path, receipt.size, lambda: receipt.sha256):
+            if tried and self.holds(path, receipt):
                 return
             tried = True
-            if self._send_single(path, data, receipt, known={EXISTS, CHECKSUM_MISMATCH}):
+            if self._send(data, receipt, path, kind, known={EXISTS, CHECKSUM_MISMATCH}):
                 return
-            if not self._is_there(path, receipt.size, lambda: receipt.sha256):
-                self._send_single(path, data, receipt, known={CHECKSUM_MISMATCH})
+            if not self.holds(path, receipt):
+                self._send(data, receipt, path, kind, known={CHECKSUM_MISMATCH})
 
         self._again(attempt)
-        progress(receipt.size)
-        return receipt
 
-    def _send_single(self, path: str, data: bytearray, receipt: Receipt, known: set[int]) -> bool:
+    def holds(self, path: str, receipt: Receipt) -> bool:
+        """Whether just these bytes are there and good; anything else that is there is removed. Raises StoreBusy."""
+        return self._is_there(path, self._catalogue.lookup(path), receipt.size, lambda: receipt.sha256)
+
+    def _send(
+        self, data: bytes | bytearray | memoryview, receipt: Receipt, path: str, kind: str, known: set[int]
+    ) -> bool:
         """False if something is there already."""
-        conditions = {"dataIncluded": "", "verifyChksum": _checksum(receipt.sha256)}
+        conditions = {"dataIncluded": "", "dataType": kind, "verifyChksum": _checksum(receipt.sha256)}
         message = self._object(path, receipt.size, 0, conditions)
         reply = self._connection.call(PUT, message, path, data=data, known=known)
         if reply.code == CHECKSUM_MISMATCH:
@@ -90,45 +107,62 @@ class Transfer:
 
     def _put_stream(self, source: Source, path: str, progress: Progress) -> Receipt:
         sent: Receipt | None = None
-        reported = 0
+        meter = _Meter(progress)
         # Read beforehand only if something of that size is there already.
         on_disk = functools.cache(lambda: Receipt(source.facts.size, source.sha256()))
-
-        def report(count: int) -> None:
-            nonlocal reported
-            reported += count
-            progress(count)
 
         def attempt() -> Receipt:
             nonlocal sent
             # Always asked before opening: opening a good object and dying makes it stale.
-            if self._is_there(path, source.facts.size, lambda: (sent or on_disk()).sha256):
+            found = self._catalogue.lookup(path)
+            start = self._half(found, source.facts.size)
+            if not start and self._is_there(path, found, source.facts.size, lambda: (sent or on_disk()).sha256):
                 return sent or on_disk()
-            descriptor = self._open(path, source.facts.size)
-            if reported:
-                # What the lost connection carried does not count.
-                report(-reported)
             try:
-                sent = self._write(descriptor, path, source, report)
-                self._close(descriptor, path, sent.size)
-            except BaseException as error:
-                self._connection.abort()
-                if isinstance(error, WatcherError) and not isinstance(error, Dropped):
-                    self._discard(path)
-                raise
-            self._compare(path, sent)
+                sent = self._stream(source, path, start, meter)
+                self._compare(path, sent)
+            except FixityError:
+                if not start:
+                    raise
+                # What was there was not the beginning of this, and is gone now.
+                sent = self._stream(source, path, 0, meter)
+                self._compare(path, sent)
             return sent
 
         receipt: Receipt = self._again(attempt)
         return receipt
 
-    def _open(self, path: str, size: int) -> int:
+    def _half(self, found: Found | None, size: int) -> int:
+        """Where to go on: where a block begins, and before the end, since a close without a write changes nothing."""
+        if found is None or not self._resume_from <= found.half <= size:
+            return 0
+        return min(found.half, size - 1) // BLOCK * BLOCK
+
+    def _stream(self, source: Source, path: str, start: int, meter: "_Meter") -> Receipt:
+        """Read the whole source and send it from `start` on. Whatever is wrong, nothing of it stays for good."""
+        descriptor, start = self._open(path, source.facts.size, start)
+        meter.begin(start)
+        try:
+            sent = self._write(descriptor, path, source, start, meter)
+            self._close(descriptor, path, sent.size)
+        except BaseException as error:
+            self._connection.abort()
+            if isinstance(error, WatcherError) and not isinstance(error, Dropped):
+                self._discard(path)
+            raise
+        return sent
+
+    def _open(self, path: str, size: int, start: int) -> tuple[int, int]:
+        """A descriptor, and where it stands: at `start` if what was to be there is there, else at the beginning."""
         message = self._object(path, size, _WRITE_CREATE, {"regChksum": "sha2:"})
         descriptor = self._connection.call(OPEN, message, path).code
         try:
             reply = self._connection.call(DESCRIBE, JSON_Binary_Request({"fd": descriptor}), path)
             if reply.json().get("open_type") == _NEW:
-                return descriptor
+                return descriptor, 0
+            if start:
+                self._seek(descriptor, path, start)
+                return descriptor, start
         except BaseException:
             self._connection.abort()
             raise
@@ -136,18 +170,24 @@ class Transfer:
         self._connection.call(CLOSE, _opened(descriptor), path, patience=size / SLOWEST_CHECKSUM)
         raise StoreBusy(f"{path}: another program has just written there")
 
-    def _write(self, descriptor: int, path: str, source: Source, progress: Progress) -> Receipt:
+    def _seek(self, descriptor: int, path: str, start: int) -> None:
+        reached = self._connection.call(SEEK, _opened(descriptor, offset=start), path).body(FileSeekResponse).offset
+        if reached != start:
+            raise StoreError(f"{path}: byte {start} was to be written next, and the server stands at {reached}")
+
+    def _write(self, descriptor: int, path: str, source: Source, start: int, progress: Progress) -> Receipt:
         digest, size, unread = hashlib.sha256(), 0, deque[int]()
         # Closed at once if sending fails: until then nobody on Windows could rename or remove the file.
         with contextlib.closing(source.blocks()) as blocks:
             for block in blocks:
-                if len(unread) == IN_FLIGHT:
-                    self._confirm(unread.popleft(), path)
-                self._connection.send(WRITE, _opened(descriptor, len(block)), path, data=block)
-                unread.append(len(block))
+                if size >= start:
+                    if len(unread) == IN_FLIGHT:
+                        self._confirm(unread.popleft(), path)
+                    self._connection.send(WRITE, _opened(descriptor, len(block)), path, data=block)
+                    unread.append(len(block))
+                    progress(len(block))
                 digest.update(block)
                 size += len(block)
-                progress(len(block))
         for length in unread:
             self._confirm(length, path)
         return Receipt(size, digest.hexdigest())
@@ -165,20 +205,24 @@ class Transfer:
 
     def _compare(self, path: str, sent: Receipt) -> None:
         """A registered checksum is good whatever was sent, until somebody compares."""
-        if not self._is_there(path, sent.size, lambda: sent.sha256):
+        if not self.holds(path, sent):
             raise FixityError(f"{path}: the store holds other bytes than were sent")
 
     # both
 
-    def _is_there(self, path: str, size: int, sha256: Callable[[], str]) -> bool:
-        """Whether the very same bytes are there and good; anything else that is there is removed. Raises StoreBusy."""
-        found = self._catalogue.lookup(path)
+    def _is_there(self, path: str, found: Found | None, size: int, sha256: Callable[[], str]) -> bool:
         if found is None:
             return False
-        if found.replica.good and found.replica.size == size and found.replica.sha256 == sha256():
-            return True
+        replica = found.replica
+        if replica.good and replica.size == size:
+            # An extraction leaves good replicas without a checksum.
+            held = replica.sha256 or next(self._catalogue.checksums([(path, size)]))
+            if held is not None and held == sha256():
+                return True
         if found.busy:
-            raise StoreBusy(f"{path}: it is locked or still being written")
+            busy = StoreBusy(f"{path}: it is locked or still being written")
+            busy.path = path
+            raise busy
         self._catalogue.unlink(path)
         return False
 
@@ -202,13 +246,34 @@ class Transfer:
         )
 
 
-def _opened(descriptor: int, length: int = 0) -> OpenedDataObjRequest:
+class _Meter:
+    """Progress in which bytes that are sent again count once, and those of earlier attempts that stay are kept."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._first: int | None = None
+        self._counted = 0
+
+    def begin(self, start: int) -> None:
+        """Sending begins at this byte; what was counted behind it was lost."""
+        first = start if self._first is None else min(self._first, start)
+        kept = min(self._counted, start - first)
+        if kept != self._counted:
+            self._progress(kept - self._counted)
+        self._first, self._counted = first, kept
+
+    def __call__(self, count: int) -> None:
+        self._counted += count
+        self._progress(count)
+
+
+def _opened(descriptor: int, length: int = 0, offset: int = 0) -> OpenedDataObjRequest:
     return OpenedDataObjRequest(
         l1descInx=descriptor,
         len=length,
         whence=0,
         oprType=0,
-        offset=0,
+        offset=offset,
         bytesWritten=0,
         KeyValPair_PI=StringStringMap(),
     )
