@@ -261,6 +261,35 @@ class Replay:
         pytest.fail(f"waited {PATIENCE:g} s for {words}\n{self.story()}")
 
 
+class ScriptClock:
+    """Runs with the real time, but while steps are done never further than the script says.
+
+    So that a machine which stands still for a second between two steps does not make the instrument fall silent.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._real = time.monotonic()
+        self._now = time.time()
+        self._limit = self._now
+
+    def now(self) -> float:
+        with self._lock:
+            real = time.monotonic()
+            self._now = min(self._now + real - self._real, max(self._limit, self._now))
+            self._real = real
+            return self._now
+
+    def wait(self, seconds: float, wake: threading.Event) -> bool:
+        return wake.wait(max(0.0, seconds))
+
+    def allow(self, seconds: float) -> None:
+        """Let so much time pass from now on, and then none."""
+        now = self.now()
+        with self._lock:
+            self._limit = now + seconds
+
+
 class Listener:
     """Remembers what was published and what went wrong; called from the watcher's threads."""
 
@@ -303,14 +332,17 @@ def replay(
     root = tmp_path / "data" / under
     root.mkdir(parents=True, exist_ok=True)
     told = Listener()
-    with Journal(tmp_path / "state", owned=True) as journal, _running(Daemon(profile, journal, told)):
+    clock = ScriptClock()
+    with Journal(tmp_path / "state", owned=True) as journal, _running(Daemon(profile, journal, told, clock=clock)):
         result = Replay(root, tmp_path / "archive", journal, profile, told)
         before = "nothing"
         for number, step in enumerate(steps, 1):
             result.check_nothing_is_early(before)
             if isinstance(step, Whole | Waits | Held):
+                clock.allow(float("inf"))
                 result.reach(step)
             else:
+                clock.allow(step.seconds if isinstance(step, Pause) else 0.0)
                 step.perform(root)
             before = f"step {number}: {type(step).__name__}({getattr(step, 'name', '')})"
         result.check_nothing_is_early(before)

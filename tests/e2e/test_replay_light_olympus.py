@@ -113,6 +113,8 @@ def test_a_slide_is_whole_when_the_table_of_its_tiles_is_there(tmp_path: Path) -
         # While it is scanned the header does not say where the table is, and the .vsi is only begun.
         Write(tiles, ets[:32] + bytes(12) + ets[44:600]),
         *(step for at in range(600, end, 800) for step in (Append(tiles, ets[at : min(at + 800, end)]), Pause(0.1))),
+        Pause(LONG),
+        Waits("slide 1", "the missing file study/slide 1.vsi"),
         Write("slide 1.vsi", vsi[:60]),
         Append("slide 1.vsi", vsi[60:]),
         Pause(LONG),
@@ -121,6 +123,22 @@ def test_a_slide_is_whole_when_the_table_of_its_tiles_is_there(tmp_path: Path) -
         Patch(tiles, 0, ets[:44]),
         Write("_slide 1_/stack1/blob_1.ets", b"focus"),
         Whole("slide 1", ["slide 1.vsi", tiles, "_slide 1_/stack1/blob_1.ets"]),
+    ]
+    replay("olympus-vsi", steps, tmp_path, under="study")
+
+
+def test_finished_tiles_wait_for_their_vsi_however_late_it_comes(tmp_path: Path) -> None:
+    """Also when it was begun long after them and is still being written."""
+    ets, vsi = synthetic_ets(10), synthetic_vsi()
+    tiles = "_slide_/stack1/frame_t_0.ets"
+    steps: Script = [
+        Write(tiles, ets),
+        Pause(LONG),
+        Waits("slide", "the missing file study/slide.vsi"),
+        Write("slide.vsi", vsi[:60]),
+        Pause(0.2),
+        Append("slide.vsi", vsi[60:]),
+        Whole("slide", ["slide.vsi", tiles]),
     ]
     replay("olympus-vsi", steps, tmp_path, under="study")
 

@@ -16,7 +16,8 @@ class Claim:
 
     `lists` holds the names of all files that the file names as parts of its set, itself included, relative to its own
     directory with forward slashes; a name that ends in `/` is a folder that belongs to the set with all that is in it.
-    Names that would leave the directory are reported in `problems` and not listed.
+    Names that would leave the directory are reported in `problems` and not listed; one that begins with `../` comes
+    from where the file lies, not from what it says, and the set is not whole before that file is part of it.
     `takes` is a regular expression for the names in its directory that belong to the set too, now or later: for files
     that come after the claim was made and do not speak for themselves. "" = none.
     `tree` says that a whole folder is the set, with everything below it: "." the file's own folder, ".." the one above

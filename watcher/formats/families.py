@@ -115,8 +115,8 @@ FAMILIES: Final[tuple[Family, ...]] = (
     # before ome-tiff and tiff: a VSI begins as a TIFF
     Family(
         "vsi", "vsi", "Olympus/Evident VSI + ETS",
-        magic=((8, b"\x18\0IS"),), extensions=(".vsi",),
-        set_rule="X.vsi and the folder _X_",
+        magic=((8, b"\x18\0IS"), (0, b"SIS\0")), extensions=(".vsi", ".ets"),
+        set_rule="X.vsi and the folder _X_, whose tiles wait for it",
         signals="the table of tiles at the end of every frame_*.ets",
         checks="records, preview; table and place of all tiles",
         metadata="records: time, objective, channels, software",

@@ -26,6 +26,7 @@ MAX_DEPTH: Final = 24
 MAX_SENTENCES: Final = 20
 
 _TIFF, _TREE, _TREE_AT = b"II*\0", b"\x18\0IS", 8
+_TILES = ".ets"
 _INDEXED, _VOLUME, _INLINE = 0x08000000, 0x80000000, 0x40000000
 _EXTERNAL = 20005
 _TIME, _CHANNEL, _OBJECTIVE, _SOFTWARE, _VERSION = 2015, 2021, 120063, 34, 35
@@ -50,11 +51,13 @@ class Vsi:
     name = "vsi"
 
     def recognises(self, head: bytes, name: str) -> bool:  # noqa: ARG002 - the Protocol gives it
-        """Whether this is a TIFF with the records of cellSens behind its header; its name does not matter."""
-        return head.startswith(_TIFF) and head[_TREE_AT : _TREE_AT + 4] == _TREE
+        """Whether this is a TIFF with the records of cellSens behind its header, or a file of tiles."""
+        return head.startswith(ets.MAGIC) or (head.startswith(_TIFF) and head[_TREE_AT : _TREE_AT + 4] == _TREE)
 
     def claim(self, path: Path) -> Claim:
-        """The file, and its folder if the file says that there must be one, or if there is one."""
+        """The file, and its folder if the file says that there must be one, or if there is one; of tiles their VSI."""
+        if path.suffix.lower() == _TILES:
+            return _claim_of_tiles(path)
         folder = _folder_of(path.name)
         needed = (path.parent / folder).is_dir() or _needs_folder(path)
         return Claim(self.name, (path.name, f"{folder}/") if needed else (path.name,), title=path.stem)
@@ -63,7 +66,10 @@ class Vsi:
         """Walk the records of each member and the tables of all tiles in its folder. OSError passes through."""
         found = _Found(directory)
         for name in members:
-            found.look(name)
+            if not name.lower().endswith(_TILES):
+                found.look(name)
+            elif not _has_vsi(directory):
+                found.look_at_tiles(name)
         return Examination(
             sound=False if found.problems else None if found.unsure else True,
             problems=tuple(found.problems),
@@ -80,6 +86,24 @@ FORMAT: Final = Vsi()
 
 def _folder_of(name: str) -> str:
     return f"_{Path(name).stem}_"
+
+
+def _vsi_of(stack: Path) -> str:
+    """The name of the VSI whose tiles are in the folder `_X_/stackN`, "" if this is no such folder."""
+    name = stack.parent.name
+    return f"{name[1:-1]}.vsi" if len(name) > 2 and name[0] == name[-1] == "_" else ""
+
+
+def _has_vsi(stack: Path) -> bool:
+    """Whether tiles are checked with their VSI."""
+    vsi = _vsi_of(stack)
+    return bool(vsi) and (stack.parent.parent / vsi).exists()
+
+
+def _claim_of_tiles(path: Path) -> Claim:
+    """Tiles are never a set without their VSI, which is written long after them."""
+    vsi = _vsi_of(path.parent)
+    return Claim(Vsi.name, (path.name, f"../../{vsi}"), title=Path(vsi).stem) if vsi else Claim(Vsi.name, (path.name,))
 
 
 def _needs_folder(path: Path) -> bool:
@@ -135,19 +159,22 @@ class _Found:
     def _look_into(self, folder: str, name: str, *, external: bool) -> None:
         files = _files(self.directory / folder)
         for one in sorted(files):
-            shown = f"{folder}/{one}"
-            try:
-                tiles = ets.look_at(self.directory / folder / one)
-            except Unsound as problem:
-                self._tell(f"{shown}: {problem}")
-                continue
-            self.remarks += [f"{shown}: {tiles.remark}"] if tiles.remark else []
-            self.unsure = self.unsure or (f"{shown}: {tiles.unsure}" if tiles.unsure else "")
+            self.look_at_tiles(f"{folder}/{one}")
         if len(files) >= MAX_FILES:
             self.unsure = self.unsure or f"{folder} has more than {MAX_FILES} images"
         if external and not files:
             self.missing.append(f"{folder}/")
             self.problems.append(f"{folder}: missing, {name} says that its images are in that folder")
+
+    def look_at_tiles(self, name: str) -> None:
+        """Check the table of tiles of one file."""
+        try:
+            tiles = ets.look_at(self.directory / name)
+        except Unsound as problem:
+            self._tell(f"{name}: {problem}")
+            return
+        self.remarks += [f"{name}: {tiles.remark}"] if tiles.remark else []
+        self.unsure = self.unsure or (f"{name}: {tiles.unsure}" if tiles.unsure else "")
 
     def _tell(self, problem: str) -> None:
         if len(self.problems) < MAX_SENTENCES:

@@ -34,6 +34,8 @@ _PLANE = re.compile(
 
 #: What a format may say of a folder: it is a set with everything below it, or it belongs to the folder above.
 _TREE, _PART = "tree", "part"
+#: How a listed name begins that must be part of the set, and lies in a folder above.
+_UP = "../"
 #: How often what is learned of a folder may change which folders belong together.
 _LEVELS = 4
 #: More new files than this in one folder wait until their formats were asked, before anything is made of them.
@@ -309,12 +311,14 @@ class Assembly:
         for name in claim.lists:
             one = _joined(folder, name)
             # A folder, or a listed file in a folder below, need not be part of the group; but it must be there.
-            if one not in there and ("/" not in name or not (self._watch.path / one).exists()):
+            below = "/" in name and not name.startswith(_UP)
+            if one not in there and not (below and (self._watch.path / one).exists()):
                 yield one
 
 
 def _joined(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+    path = f"{folder}/{name}" if folder else name
+    return posixpath.normpath(path) if name.startswith(_UP) else path
 
 
 def _tree_of(path: str, claim: Claim) -> str | None:
@@ -326,7 +330,7 @@ def _tree_of(path: str, claim: Claim) -> str | None:
 
 
 def _relative(path: str, area: str) -> str:
-    return path[len(area) + 1 :] if area else path
+    return path.removeprefix(f"{area}/") if area else path
 
 
 def _expanded(claim: Claim, folder: str, there: Iterable[str]) -> set[str]:

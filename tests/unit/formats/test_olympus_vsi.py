@@ -126,6 +126,22 @@ def test_a_file_that_keeps_its_image_in_itself_needs_no_folder(tmp_path: Path) -
     assert FORMAT.examine(tmp_path, ("slide.vsi",)).sound
 
 
+def test_tiles_name_the_vsi_that_is_to_come(tmp_path: Path) -> None:
+    synthetic_slide(tmp_path, "a b.1")
+    stack = tmp_path / "_a b.1_" / "stack1"
+    assert FORMAT.recognises(synthetic_ets()[:1024], "frame_t_0.ets")
+    claim = FORMAT.claim(stack / "frame_t_0.ets")
+    assert (claim.lists, claim.title) == (("frame_t_0.ets", "../../a b.1.vsi"), "a b.1")
+
+
+def test_tiles_elsewhere_are_a_set_of_their_own_and_checked(tmp_path: Path) -> None:
+    (tmp_path / "copy.ets").write_bytes(synthetic_ets())
+    assert FORMAT.claim(tmp_path / "copy.ets").lists == ("copy.ets",)
+    assert FORMAT.examine(tmp_path, ("copy.ets",)).sound
+    (tmp_path / "copy.ets").write_bytes(synthetic_ets()[:-40])
+    assert FORMAT.examine(tmp_path, ("copy.ets",)).sound is False
+
+
 def test_a_missing_vsi_is_named_and_its_images_are_checked(tmp_path: Path) -> None:
     synthetic_slide(tmp_path)
     (tmp_path / "slide.vsi").unlink()
