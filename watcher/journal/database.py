@@ -21,6 +21,8 @@ FILE_NAME = "journal.sqlite"
 _LOCK = "journal.lock"
 _HOLDER = "holder.json"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+#: What stays on the disk of the file beside the journal in which changes are written first.
+_WAL_BYTES = 16 * 1024 * 1024
 _BROKEN = ("malformed", "not a database", "disk image", "file is encrypted")
 
 
@@ -116,6 +118,14 @@ class Database:
         with self._lock, self._errors_named():
             return self._connection.execute(query, values).fetchall()
 
+    def shrink(self, pages: int) -> bool:
+        """Give up to so many free pages back to the disk, and say whether there are more. Not within a transaction."""
+        with self._lock, self._errors_named():
+            before = self._free_pages()
+            # A script, because it does its work a page a step, and execute() makes only the first.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+            return 0 < self._free_pages() < before
+
     def close(self) -> None:
         """Write everything into the one file and let go of it."""
         with self._lock:
@@ -126,6 +136,9 @@ class Database:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _free_pages(self) -> int:
+        return int(self._connection.execute("PRAGMA freelist_count").fetchone()[0])
 
     def _commit(self) -> None:
         try:
@@ -142,7 +155,11 @@ class Database:
         connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
             connection.row_factory = sqlite3.Row
+            # Only a journal that is new takes it, and one that has it must not be written to without need.
+            if not connection.execute("PRAGMA auto_vacuum").fetchone()[0]:
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA foreign_keys = ON")
             migrate(connection, self.path)
