@@ -175,7 +175,7 @@ class Daemon:
         return Crew(self.store, 2 if isinstance(section, FolderStore) else section.connections)
 
     def _way(self, crew: Crew) -> Way:
-        return Way(self.profile, self.journal, self.destinations, crew, self._clock, self._listener)
+        return Way(self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener)
 
     def _conveyor(self, crew: Crew) -> Conveyor:
         way = self._way(crew)

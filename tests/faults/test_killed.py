@@ -30,8 +30,10 @@ def test_fifty_kills_during_the_delivery_of_200_files(irods_program: Program, se
     chance = random.Random(7)
     sent_at_kill = []
     for _ in range(KILLS):
+        sent = len(in_zone_unchecked(server))
         process = program.start("run", "profile.yaml")
-        time.sleep(chance.uniform(0.45, 1.1))
+        _wait_for_more(server, sent + chance.randrange(9))
+        time.sleep(chance.uniform(0.0, 0.1 if sent < 200 else 0.8))
         sent_at_kill.append(len(in_zone_unchecked(server)))
         process.send_signal(signal.SIGKILL)
         process.wait(10)
@@ -62,6 +64,13 @@ def test_fifty_kills_during_the_delivery_of_200_files(irods_program: Program, se
     }
     assert on_disk(program.data) == expected
     assert _sound(program.home / "state" / "journal.sqlite")
+
+
+def _wait_for_more(server: IrodsServer, count: int) -> None:
+    """Until so many members are there, or all, or it seems that no more are sent."""
+    end = time.monotonic() + 4
+    while len(in_zone_unchecked(server)) < min(count, 200) and time.monotonic() < end:
+        time.sleep(0.01)
 
 
 def in_zone_unchecked(server: IrodsServer) -> list[str]:

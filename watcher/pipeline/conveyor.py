@@ -91,15 +91,18 @@ class Conveyor:
         try:
             while not self._stop.is_set():
                 wake.clear()
-                wait = self._round(most)
+                wait = self.round(most)
                 if wait and not self._stop.is_set():
                     self._clock.wait(wait, wake)
         except Exception as error:
             self._mistakes.append(error)
             died()
 
-    def _round(self, most: int | None) -> float:
-        """Do one thing; the seconds until there may be another."""
+    def round(self, most: int | None = None) -> float:
+        """What a carrier does again and again: take one set on; the seconds until there may be another.
+
+        With `most`, only a set with so many bytes or less to send.
+        """
         image_set: ImageSet | None = None
         try:
             image_set, wait = self._take(most)

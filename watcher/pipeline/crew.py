@@ -73,7 +73,6 @@ class Crew:
 
     def _run(self, batch: "_Batch[Any]", queue: "deque[_Batch[Any]]") -> None:
         with self._changed:
-            batch.prepare()
             queue.append(batch)
             self._changed.notify_all()
             try:
@@ -108,12 +107,12 @@ class Crew:
         with self._changed:
             while not self._closing:
                 for batch in self._waiting():
-                    if batch.following is not None and not (batch.following.heavy and self._heavy >= self._most_heavy):
-                        errand = batch.following
-                        batch.running += 1
+                    errand = batch.take(heavy=self._heavy < self._most_heavy)
+                    if errand is not None:
                         self._heavy += errand.heavy
-                        batch.prepare()
                         return batch, errand
+                    if batch.done:
+                        self._changed.notify_all()
                 self._changed.wait()
             return None
 
@@ -130,9 +129,8 @@ class Crew:
             self._heavy -= errand.heavy
             if failure is None:
                 self.answers += 1
-            elif batch.failure is None:
-                batch.failure = failure
-                batch.stop()
+            else:
+                batch.fail(failure)
             self._changed.notify_all()
 
 
@@ -144,28 +142,45 @@ _ASKED = _Asked()
 
 
 class _Batch(Generic[E]):
-    """The errands of one caller: the one that follows, and how many are being done."""
+    """The errands of one caller: those that are to come, and how many are being done."""
 
     def __init__(self, errands: Iterator[E], work: Callable[[Session, E], None]) -> None:
-        self._errands = errands
+        self._errands: Iterator[E] | None = errands
+        self._put_off: deque[E] = deque()
         self.work = work
-        self.following: E | None = None
         self.running = 0
         self.failure: BaseException | None = None
 
     @property
     def done(self) -> bool:
-        return self.following is None and not self.running
+        return self._errands is None and not self._put_off and not self.running
 
-    def prepare(self) -> None:
-        """Have the next errand at hand."""
-        try:
-            self.following = next(self._errands, None)
-        except BaseException as error:
-            self.failure = self.failure or error
-            self.stop()
+    def take(self, *, heavy: bool) -> E | None:
+        """The next errand, a heavy one only if that may be; None if there is none now."""
+        if heavy and self._put_off:
+            self.running += 1
+            return self._put_off.popleft()
+        while self._errands is not None:
+            try:
+                errand = next(self._errands, None)
+            except BaseException as error:
+                self.fail(error)
+                return None
+            if errand is None:
+                self._errands = None
+            elif errand.heavy and not heavy:
+                self._put_off.append(errand)
+            else:
+                self.running += 1
+                return errand
+        return None
+
+    def fail(self, error: BaseException) -> None:
+        """Remember the first failure, and begin no more errands."""
+        self.failure = self.failure or error
+        self.stop()
 
     def stop(self) -> None:
         """Begin no more errands."""
-        self.following = None
-        self._errands = iter(())
+        self._errands = None
+        self._put_off.clear()

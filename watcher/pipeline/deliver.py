@@ -9,9 +9,10 @@ from watcher.journal import Journal
 from watcher.model import Avu, ImageSet, Member, State
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
+from watcher.pipeline.plan import Errand, Lane, plan
 from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
-from watcher.stores.base import Session
+from watcher.stores.base import Session, Store
 from watcher.stores.source import Source
 
 #: Called with a set, a member and the number of its bytes that have just been sent.
@@ -19,25 +20,11 @@ Progress = Callable[[ImageSet, Member, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """One member to be sent."""
-
-    member: Member
-
-    @property
-    def heavy(self) -> bool:
-        """Whether it takes so long that others should have a way past it."""
-        return self.member.facts.size > HEAVY
-
-
-HEAVY = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
 class Sending:
     """What it takes to get members of a set into its collection."""
 
     journal: Journal
+    store: Store
     destination: Destination
     crew: Crew
     progress: Progress
@@ -55,9 +42,25 @@ class Sending:
 
     def send(self, image_set: ImageSet, members: Iterable[Member]) -> None:
         """Send these members and note each that has arrived. Raises StoreError or SourceError of the first failure."""
-        self.crew.each(map(Errand, members), lambda session, errand: self._send(session, image_set, errand.member))
+        errands = plan(members, self.store.lanes(), self.crew.workers)
+        self.crew.each(errands, lambda session, errand: self._send(session, image_set, errand))
 
-    def _send(self, session: Session, image_set: ImageSet, member: Member) -> None:
+    def _send(self, session: Session, image_set: ImageSet, errand: Errand) -> None:
+        members = {member.target: member for member in errand.members}
+        if errand.lane is Lane.BUNDLE:
+            sources = {target: source_of(image_set, member) for target, member in members.items()}
+            receipts = session.put_bundle(
+                sources,
+                collection_of(image_set),
+                lambda target, count: self.progress(image_set, members[target], count),
+            )
+            with self.journal.database.transaction():
+                for target, receipt in receipts.items():
+                    self.journal.sets.sent(image_set, members.pop(target), receipt.sha256)
+        for member in members.values():
+            self._send_alone(session, image_set, member)
+
+    def _send_alone(self, session: Session, image_set: ImageSet, member: Member) -> None:
         receipt = session.put(
             source_of(image_set, member),
             collection_of(image_set),

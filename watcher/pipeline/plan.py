@@ -15,6 +15,8 @@ FEWEST_IN_BUNDLE: Final = 50
 MOST_IN_BUNDLE: Final = 1000
 #: A bundle is made in memory, here and on the server.
 LARGEST_BUNDLE: Final = 16 * MIB
+#: A member above this takes its time, whatever the lane.
+HEAVY: Final = 32 * MIB
 
 
 class Lane(StrEnum):
@@ -33,6 +35,11 @@ class Errand:
     lane: Lane
     members: tuple[Member, ...]
     bytes: int
+
+    @property
+    def heavy(self) -> bool:
+        """Whether it takes so long that others should have a way past it."""
+        return self.bytes > HEAVY
 
 
 def lane_of(size: int, lanes: Lanes) -> Lane:

@@ -30,6 +30,7 @@ from watcher.pipeline.validate import kind_of, validate
 from watcher.pipeline.verify import verify
 from watcher.profile import Profile
 from watcher.provenance.vocabulary import STUCK
+from watcher.stores.base import Store
 
 
 class Listener(Protocol):
@@ -58,6 +59,7 @@ class Way:
 
     profile: Profile
     journal: Journal
+    store: Store
     destinations: Mapping[Path, Destination]
     crew: Crew
     clock: Clock
@@ -91,7 +93,7 @@ class Way:
 
     def sending(self, root: Path) -> Sending:
         """How sets of one watched folder are sent."""
-        return Sending(self.journal, self.destinations[root], self.crew, self.listener.sent)
+        return Sending(self.journal, self.store, self.destinations[root], self.crew, self.listener.sent)
 
     def _take(self, image_set: ImageSet) -> ImageSet:
         now = self.clock.now()

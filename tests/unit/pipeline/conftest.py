@@ -94,6 +94,11 @@ class RiggedSession(FolderSession):
         self._rig.before("replicas", collection)
         return super().replicas(collection)
 
+    def withdraw(self, collection: str, set_id: str) -> None:
+        """As in the folder."""
+        self._rig.before("withdraw", collection)
+        super().withdraw(collection, set_id)
+
     def annotate(self, collection: str, add: Any, remove: Any = ()) -> None:
         """As in the folder; the place to interfere is told whether the marker is written."""
         add = list(add)

@@ -309,10 +309,11 @@ def test_a_set_that_has_its_collection_keeps_its_name(bench: Bench) -> None:
 
 def test_what_was_sent_of_files_that_turn_out_to_be_of_another_set_is_withdrawn(bench: Bench) -> None:
     bench.write("a.x")
-    bench.write("b.x")
     enter(bench, {})
     sent_early(bench, "a", "5" * 64)
     bench.clock.advance(1)
+    bench.write("b.x")
+    enter(bench, {})
     sent_early(bench, "b", "6" * 64)
     b = bench.journal.sets.find("b")
     bench.write("c.x")

@@ -99,6 +99,24 @@ def test_a_worker_is_left_for_what_is_quick_while_large_members_are_sent(store: 
     assert sorted(running) == ["0", "1", "2", "3", "4"]
 
 
+def test_small_members_of_a_set_are_not_behind_its_large_ones(store: CountingStore) -> None:
+    quick_done = threading.Event()
+    order: list[str] = []
+
+    def work(_: Session, errand: Errand) -> None:
+        if errand.heavy:
+            quick_done.wait(20)
+        order.append(errand.name)
+        if errand.name == "quick 9":
+            quick_done.set()
+
+    errands = [*(Errand(f"{n}", heavy=True) for n in range(5)), *(Errand(f"quick {n}") for n in range(10))]
+    with Crew(store, 2) as crew:
+        crew.each(errands, work)
+    assert order[:10] == [f"quick {n}" for n in range(10)]
+    assert sorted(order[10:]) == ["0", "1", "2", "3", "4"]
+
+
 def test_one_worker_alone_does_large_ones_too(store: CountingStore) -> None:
     done: list[str] = []
     with Crew(store, 1) as crew:
