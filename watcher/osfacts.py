@@ -98,11 +98,17 @@ def lower_priority() -> None:
 
 
 def runs(program: str) -> bool:
-    """Whether a process of this name runs, in any case of letters and with or without `.exe`."""
+    """Whether a process of this name runs, in any case of letters and with or without `.exe`.
+
+    If the system does not say it is taken to run: so nobody is disturbed.
+    """
     import psutil
 
     wanted = _plain(program)
-    return any(_plain(process.info["name"] or "") == wanted for process in psutil.process_iter(["name"]))
+    try:
+        return any(_plain(process.info["name"] or "") == wanted for process in psutil.process_iter(["name"]))
+    except (OSError, psutil.Error):
+        return True
 
 
 def _plain(program: str) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from watcher import osfacts
@@ -99,6 +100,14 @@ def test_a_program_is_found_by_its_name_while_it_runs(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert not osfacts.runs("Acquire-25a.exe")
+
+
+def test_if_the_system_does_not_say_a_program_is_taken_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: list[str]) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "process_iter", refuse)
+    assert osfacts.runs("ZEN.exe")
 
 
 def test_a_disk_is_asked_with_a_file_that_does_not_stay(tmp_path: Path) -> None:

@@ -46,8 +46,12 @@ class FolderStore:
         return names.legal_path(path)
 
     def check_names(self, targets: Iterable[str]) -> None:
-        """Raise NameRefused, naming both, if the archive's disk would make one of two of these targets."""
+        """Raise NameRefused, naming both, if the archive's disk would make one of two of these targets.
+
+        Raises as `check` does.
+        """
         if self._blind is None:
+            self.label()  # not the empty mount point is asked
             with _named(self.path):
                 self._blind = self._probe(self.path)
         pair = names.merged(targets, self._blind.seen_as) if any(self._blind) else None

@@ -350,9 +350,21 @@ def test_a_disk_that_tells_names_apart_refuses_none_and_is_asked_once(archive: P
     assert asked == [archive]
 
 
-def test_an_archive_that_is_away_cannot_be_asked(tmp_path: Path) -> None:
-    with pytest.raises(StoreUnreachable):
+def test_an_archive_that_is_away_is_asked_when_it_is_back(tmp_path: Path, archive: Path) -> None:
+    with pytest.raises(TargetMissing):
         FolderStore(tmp_path / "away").check_names(["a"])
+    store = FolderStore(
+        archive, probe=lambda folder: BLIND if (folder / "disk").exists() else BLIND._replace(case=False)
+    )
+    store.check("", used=False)
+    with pytest.raises(StoreUnreachable):
+        store.check("", used=True)
+    with pytest.raises(StoreUnreachable):  # the mount point is there, the disk is not
+        store.check_names(["A", "a"])
+    for name in ("disk", ".irods-watcher-archive"):
+        (archive / name).touch()
+    with pytest.raises(NameRefused):
+        store.check_names(["A", "a"])
 
 
 def test_two_sets_whose_folders_the_disk_makes_one_stay_apart(archive: Path, session: Session) -> None:
