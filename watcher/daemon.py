@@ -2,13 +2,15 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
 from watcher.clock import Clock, SystemClock
-from watcher.errors import StaleSet, StoreUnreachable, WatcherError, WatchFolderError
+from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherError, WatchFolderError
 from watcher.journal import Journal
+from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
@@ -26,6 +28,9 @@ from watcher.stores.base import Store
 
 #: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
 DEEP_EVERY = 3600.0
+#: The journal forgets what is old once a day, with pauses so that nobody waits for it.
+PRUNE_EVERY = 24 * 3600.0
+_BETWEEN_STEPS = 0.01
 #: How soon after an event its folder is looked at: instruments write many files a second.
 _BREATH = 0.2
 _LONGEST_BREATH = 10.0
@@ -80,6 +85,8 @@ class Daemon:
             self._clock,
             acquires(profile, journal, self._clock),
             lambda seconds: self._clock.wait(seconds, self._stop),
+            # Hours are those of the clock on the wall, also when somebody sets it.
+            **({} if clock else {"wall": time.time}),
         )
         self._listener = _Stoppable(listener, self._stop, self._manners)
         self.watchings = [
@@ -112,11 +119,14 @@ class Daemon:
             self._note_store(error)
         with self._crew() as crew:
             conveyor = self._conveyor(crew)
+            pruning = threading.Thread(target=self._prune, name="prune")
             conveyor.start(died=self.stop)
+            pruning.start()
             try:
                 self._watch(conveyor)
             finally:
                 self.stop()
+                pruning.join()
                 conveyor.wake()
                 conveyor.join()
 
@@ -184,6 +194,16 @@ class Daemon:
             self.profile, self.journal, way, early, crew, self._clock,
             stop=self._stop, resting=self._manners.resting, note_store=self._note_store,
         )  # fmt: skip
+
+    def _prune(self) -> None:
+        """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
+        roots = [watch.path for watch in self.profile.watch]
+        while not self.stopping:
+            with contextlib.suppress(JournalError):  # it is done again tomorrow
+                for _ in prune(self.journal.database, self._clock.now(), roots):
+                    if self._stop.wait(_BETWEEN_STEPS):
+                        return
+            self._clock.wait(PRUNE_EVERY, self._stop)
 
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""

@@ -6,9 +6,11 @@ import os
 import socket
 import stat
 import sys
+import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, BinaryIO, NamedTuple, cast
 
 from watcher.model import FileFacts
 
@@ -96,15 +98,42 @@ def lower_priority() -> None:
 
 
 def runs(program: str) -> bool:
-    """Whether a process of this name runs, in any case of letters and with or without `.exe`."""
+    """Whether a process of this name runs, in any case of letters and with or without `.exe`.
+
+    If the system does not say it is taken to run: so nobody is disturbed.
+    """
     import psutil
 
     wanted = _plain(program)
-    return any(_plain(process.info["name"] or "") == wanted for process in psutil.process_iter(["name"]))
+    try:
+        return any(_plain(process.info["name"] or "") == wanted for process in psutil.process_iter(["name"]))
+    except (OSError, psutil.Error):
+        return True
 
 
 def _plain(program: str) -> str:
     return program.lower().removesuffix(".exe")
+
+
+class Blindness(NamedTuple):
+    """What a disk does not see in the names of files: the case of letters, or their Unicode form (é, or e and ´)."""
+
+    case: bool
+    form: bool
+
+    def seen_as(self, name: str) -> str:
+        """The same for all names that are one to the disk; it may also be the same for a few that are not."""
+        name = unicodedata.normalize("NFD", name) if self.form else name
+        return name.casefold() if self.case else name
+
+
+def blindness(folder: Path) -> Blindness:
+    """Find out with a file that is there for a moment. Raises OSError."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".irods-watcher-\u00e9-", suffix=".probe") as probe:
+        place, name = os.path.split(probe.name)
+        case = os.path.lexists(os.path.join(place, name.replace("watcher", "WATCHER")))
+        form = os.path.lexists(os.path.join(place, unicodedata.normalize("NFD", name)))
+    return Blindness(case, form)
 
 
 def sync_directory(path: Path) -> None:

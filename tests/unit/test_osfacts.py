@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from watcher import osfacts
@@ -99,3 +100,29 @@ def test_a_program_is_found_by_its_name_while_it_runs(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert not osfacts.runs("Acquire-25a.exe")
+
+
+def test_if_the_system_does_not_say_a_program_is_taken_to_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: list[str]) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "process_iter", refuse)
+    assert osfacts.runs("ZEN.exe")
+
+
+def test_a_disk_is_asked_with_a_file_that_does_not_stay(tmp_path: Path) -> None:
+    found = osfacts.blindness(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a").touch()
+    (tmp_path / "\u00e9").touch()
+    assert found == ((tmp_path / "A").exists(), (tmp_path / "e\u0301").exists())
+    with pytest.raises(FileNotFoundError):
+        osfacts.blindness(tmp_path / "nothing")
+
+
+def test_what_a_blind_disk_sees() -> None:
+    assert osfacts.Blindness(case=False, form=False).seen_as("\u00c9") == "\u00c9"
+    assert osfacts.Blindness(case=True, form=False).seen_as("\u00c9A") == "\u00e9a"
+    assert osfacts.Blindness(case=False, form=True).seen_as("\u00e9A") == "e\u0301A"
+    both = osfacts.Blindness(case=True, form=True)
+    assert both.seen_as("\u00c9.TIF") == both.seen_as("e\u0301.tif")

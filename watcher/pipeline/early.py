@@ -137,6 +137,7 @@ class Early:
         unsent = [member for member in members if _is_unsent(member, known.get(member.path))]
         if not unsent:
             return
+        self._store.check_names(member.target for member in members)
         sending = self._sending(image_set.root)
         if not image_set.claimed:
             image_set = sending.claim(image_set, unsent)

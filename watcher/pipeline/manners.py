@@ -41,7 +41,8 @@ class Manners:
     A thread that has spent more than there was sleeps until it is earned, so that over any time no more is sent than
     the rate allows, a second's worth, and the one block of each thread that it had in hand. `timezone` is the
     instrument's, None for this computer's own. `acquiring` is asked every 10 s if there is a rate for it; what it
-    raises is raised by `spend` and `pace`. `wait` sleeps for seconds and says whether the program is to stop.
+    raises is raised by `spend` and `pace`. `wait` sleeps for seconds and says whether the program is to stop. `wall` is
+    the computer's clock as it is set now, by which the hours go; without it they go by `clock`.
     """
 
     def __init__(
@@ -51,12 +52,15 @@ class Manners:
         clock: Clock,
         acquiring: Callable[[], bool],
         wait: Callable[[float], bool],
+        *,
+        wall: Callable[[], float] | None = None,
     ) -> None:
         self._limits = limits
         self._timezone = timezone
         self._clock = clock
         self._acquiring = acquiring
         self._wait = wait
+        self._wall = wall or clock.now
         self._lock = threading.Lock()
         self._asked_at = float("-inf")
         self._acquires = False
@@ -88,7 +92,7 @@ class Manners:
         hours = self._limits.hours
         if hours == WHOLE_DAY:
             return 0.0
-        now = self._clock.now()
+        now = self._wall()
         this_minute = now - now % _MINUTE
         # Minute by minute, since only the clock on the wall knows what its next one is.
         for ahead in range(_LOOK_AHEAD):
@@ -103,7 +107,7 @@ class Manners:
         self._ask()
         rest = self.resting()
         with self._lock:
-            return Pace(self._rate(), self._acquires, self._clock.now() + rest if rest else None)
+            return Pace(self._rate(), self._acquires, self._wall() + rest if rest else None)
 
     def _due(self, mine: int) -> float:
         """Seconds at the present rate until this many bytes are earned."""

@@ -1,10 +1,15 @@
-"""What a published set says of itself: the attributes on its collection (requirements-and-metadata.md, section 10)."""
+"""What a published set says of itself: the attributes on its collection (requirements-and-metadata.md, section 10).
+
+`acq:member_name`, once for each member that could not keep its name (`watcher/names.py`), is the name in the store, a
+colon and a space, and the true name as `$'...'`, which bash and zsh read: `caf%E9.tif: $'caf\\xe9.tif'`. There are at
+most 50 of them; `acq:member_names` says how many such members there are.
+"""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
-from watcher import __version__, osfacts
+from watcher import __version__, names, osfacts
 from watcher.model import IDENTIFIER, PERSONAL, STATE, Avu, ImageSet, Member
 from watcher.profile import Profile
 from watcher.provenance import manifest
@@ -16,6 +21,8 @@ STUCK: Final = "acq:stuck"
 MANIFEST_DIGEST: Final = "acq:manifest.sha256"
 #: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, with a sign of it.
 _LIMIT: Final = 2700
+#: The most members whose true name is told: of the others it can be told from the name that they have.
+_MOST_NAMES: Final = 50
 
 
 def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, zone: tzinfo | None) -> list[Avu]:
@@ -52,6 +59,7 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:validation", {True: "sound", False: "unsound", None: "unchecked"}[image_set.sound]),
         ("acq:problems", "; ".join(image_set.problems)),
         ("acq:remarks", "; ".join(image_set.remarks)),
+        *_true_names(members),
         *_embedded(image_set, zone),
         ("acq:attribution", "unresolved"),
         ("acq:software", f"irods-watcher/{__version__}"),
@@ -61,6 +69,14 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("dcterms:replaces", image_set.supersedes),
     ]
     return [Avu(name, _fit(str(value))) for name, value in pairs if value not in (None, "")]
+
+
+def _true_names(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
+    renamed = {m.target: name for m in members if (name := names.original_path(m.target)) != m.target}
+    if renamed:
+        yield "acq:member_names", str(len(renamed))
+    for target in sorted(renamed)[:_MOST_NAMES]:
+        yield "acq:member_name", f"{target}: {names.in_shell(renamed[target])}"
 
 
 def _embedded(image_set: ImageSet, zone: tzinfo | None) -> Iterator[tuple[str, str]]:

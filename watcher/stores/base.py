@@ -135,6 +135,10 @@ class Store(Protocol):
         """The name below the collection for a member's path, legal here and different for different paths."""
         ...
 
+    def check_names(self, targets: Iterable[str]) -> None:
+        """Raise NameRefused, naming both, if the store would make one of two of these targets of a set."""
+        ...
+
     def check(self, base: str, *, used: bool = False) -> None:
         """Raise if the store cannot be reached, refuses the login, or `base`, where all sets go below, is missing.
 

@@ -31,9 +31,11 @@ class FolderStore:
     A label in it tells the archive from the empty mount point that it leaves behind when its share goes away.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, probe: Callable[[Path], osfacts.Blindness] = osfacts.blindness) -> None:
         self.path = path
         self._used = False
+        self._probe = probe
+        self._blind: osfacts.Blindness | None = None
 
     def session(self) -> Session:
         """A session; there is nothing to connect."""
@@ -46,6 +48,22 @@ class FolderStore:
     def target_name(self, path: str) -> str:
         """The name below the collection: control characters and bytes that are no text are escaped."""
         return names.legal_path(path)
+
+    def check_names(self, targets: Iterable[str]) -> None:
+        """Raise NameRefused, naming both, if the archive's disk would make one of two of these targets.
+
+        Raises as `check` does.
+        """
+        if self._blind is None:
+            self.label()  # not the empty mount point is asked
+            with _named(self.path):
+                self._blind = self._probe(self.path)
+        pair = names.merged(targets, self._blind.seen_as) if any(self._blind) else None
+        if pair:
+            raise NameRefused(
+                f"{pair[0]} and {pair[1]}: the archive's disk takes these two names for the same",
+                cure="rename one of the two, then `irods-watcher retry`",
+            )
 
     def check(self, base: str, *, used: bool = False) -> None:  # noqa: ARG002 - collections are made here as they are needed
         """Raise TargetMissing or StoreUnreachable if the archive is not there, NotAllowed if it cannot be written."""

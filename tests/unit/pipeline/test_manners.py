@@ -339,6 +339,17 @@ def test_the_computers_own_clock_is_taken_without_a_zone() -> None:
     assert Manners(limits, None, time, never, time.sleep).resting() == 3600
 
 
+def test_hours_follow_a_clock_that_was_set_and_rates_do_not() -> None:
+    time, wall = Time(at("2025-05-05T12:00")), FakeClock(at("2025-05-05T12:00"))
+    limits = Limits.model_validate({"hours": "20:00-06:00", "rate": "1MB/s"})
+    bucket = Manners(limits, AMSTERDAM, time, never, time.sleep, wall=wall.now)
+    assert bucket.resting() == 8 * 3600
+    wall.advance(8 * 3600)
+    assert bucket.resting() == 0
+    bucket.spend(11 * MB)
+    assert time.passed == pytest.approx(10)
+
+
 def test_the_pace_says_until_when_nothing_is_sent() -> None:
     time = Time(at("2025-05-05T12:00"))
     pace = manners(Limits.model_validate({"hours": "20:00-06:00", "rate": "8MB/s"}), time).pace()

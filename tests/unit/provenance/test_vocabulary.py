@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from watcher import names
 from watcher.model import FileFacts, ImageSet, Member, State
 from watcher.profile import Profile, load
 from watcher.provenance.vocabulary import describe
@@ -111,3 +112,28 @@ def test_a_time_has_an_offset_only_if_the_file_or_the_profile_says_it(
     profile: Profile, found: str, zone: ZoneInfo | None, told: str
 ) -> None:
     assert said(profile, zone=zone, embedded={"acquired": found})["acq:embedded.acquired"] == told
+
+
+def test_the_true_name_of_a_member_that_could_not_keep_it_is_told(profile: Profile) -> None:
+    members = [
+        member(names.legal_path(name))
+        for name in ("plain.tif", "50%.tif", "line\nend.tif", "caf\udce9/it's.tif", "irods-watcher.json", "a%0Ab.tif")
+    ]
+    avus = describe(SET, members, profile, None)
+    assert [avu.value for avu in avus if avu.attribute == "acq:member_name"] == [
+        "%69rods-watcher.json: $'irods-watcher.json'",
+        "a%250Ab.tif: $'a%0Ab.tif'",
+        "caf%E9/it's.tif: $'caf\\xe9/it\\'s.tif'",
+        "line%0Aend.tif: $'line\\x0aend.tif'",
+    ]
+    assert [avu.value for avu in avus if avu.attribute == "acq:member_names"] == ["4"]
+
+
+def test_of_very_many_such_members_fifty_are_told_and_how_many_there_are(profile: Profile) -> None:
+    avus = describe(SET, [member(f"a%0A{number}") for number in range(1000)], profile, None)
+    assert len([avu for avu in avus if avu.attribute == "acq:member_name"]) == 50
+    assert [avu.value for avu in avus if avu.attribute == "acq:member_names"] == ["1000"]
+
+
+def test_of_members_that_kept_their_names_nothing_is_told(profile: Profile) -> None:
+    assert not [name for name in said(profile, member("50%20x \u00e9 \U0001f52c.tif")) if "member_name" in name]

@@ -8,6 +8,7 @@ import pytest
 from watcher import osfacts
 from watcher.errors import (
     FixityError,
+    NameRefused,
     NotAllowed,
     SourceChanged,
     StoreError,
@@ -366,3 +367,59 @@ def test_members_are_copied_one_by_one(tmp_path: Path, session: Session, archive
     assert session.claim(HERE, ME)
     assert session.put_bundle({"a.dat": source(tmp_path)}, HERE, lambda *_: None) == {}
     assert names_in(archive) == set()
+
+
+BLIND = osfacts.Blindness(case=True, form=True)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("A.tif", "a.tif"), ("Run/1.tif", "run/1.tif"), ("\u00e9.tif", "e\u0301.tif"), ("a%0A", "a%0a")]
+)
+def test_two_names_that_the_disk_makes_one_are_refused_by_name(archive: Path, one: str, other: str) -> None:
+    store = FolderStore(archive, probe=lambda _: BLIND)
+    store.check_names([one, "b.tif", "c/" + other])
+    with pytest.raises(NameRefused) as refused:
+        store.check_names(["b.tif", one, other])
+    assert str(refused.value) == (
+        f"{one} and {other}: the archive's disk takes these two names for the same; "
+        "rename one of the two, then `irods-watcher retry`"
+    )
+
+
+def test_a_disk_that_tells_names_apart_refuses_none_and_is_asked_once(archive: Path) -> None:
+    asked: list[Path] = []
+
+    def probe(folder: Path) -> osfacts.Blindness:
+        asked.append(folder)
+        return osfacts.Blindness(case=False, form=False)
+
+    store = FolderStore(archive, probe=probe)
+    for _ in range(3):
+        store.check_names(["A", "a", "\u00e9", "e\u0301"])
+    assert asked == [archive]
+
+
+def test_an_archive_that_is_away_is_asked_when_it_is_back(tmp_path: Path, archive: Path) -> None:
+    with pytest.raises(TargetMissing):
+        FolderStore(tmp_path / "away").check_names(["a"])
+    store = FolderStore(
+        archive, probe=lambda folder: BLIND if (folder / "disk").exists() else BLIND._replace(case=False)
+    )
+    store.check("", used=False)
+    with pytest.raises(StoreUnreachable):
+        store.check("", used=True)
+    with pytest.raises(StoreUnreachable):  # the mount point is there, the disk is not
+        store.check_names(["A", "a"])
+    for name in ("disk", ".irods-watcher-archive"):
+        (archive / name).touch()
+    with pytest.raises(NameRefused):
+        store.check_names(["A", "a"])
+
+
+def test_two_sets_whose_folders_the_disk_makes_one_stay_apart(archive: Path, session: Session) -> None:
+    assert session.claim("scope/Cells", ME)
+    # As a disk that is blind to case has it: another name for the same folder.
+    (archive / "scope/cells").symlink_to("Cells")
+    assert not session.claim("scope/cells", "urn:uuid:other")
+    assert not session.claim("scope/cells/inside", "urn:uuid:other")
+    assert session.claim("scope/cells~01234567", "urn:uuid:other")

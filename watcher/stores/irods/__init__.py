@@ -13,7 +13,7 @@ The client library is imported when the first session is made, so that other sto
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,6 +78,9 @@ class IrodsStore:
     def target_name(self, path: str) -> str:
         """The name below the collection for a member's path. Raises NameRefused."""
         return legal_path(path)
+
+    def check_names(self, targets: Iterable[str]) -> None:
+        """Nothing to refuse: the catalogue tells all names apart."""
 
     def check(self, base: str, *, used: bool = False) -> None:  # noqa: ARG002 - the catalogue needs no such hint
         """Connect, log in, and look for `base`. Raises StoreUnreachable, LoginRefused or TargetMissing."""
