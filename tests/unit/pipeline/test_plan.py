@@ -3,7 +3,7 @@
 import itertools
 import tracemalloc
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from watcher.model import FileFacts, Member
@@ -40,6 +40,7 @@ def of_lane(errands: list[Errand], lane: Lane) -> list[Errand]:
     return [errand for errand in errands if errand.lane == lane]
 
 
+@settings(deadline=None)
 @given(st.lists(sizes, max_size=300), st.integers(0, 3000), lanes, st.integers(1, 16))
 def test_every_member_goes_once_and_within_the_limits(some: list[int], more: int, lanes: Lanes, workers: int) -> None:
     given = members(some + [20_000] * more)
@@ -58,6 +59,7 @@ def test_every_member_goes_once_and_within_the_limits(some: list[int], more: int
         assert (errand.lane == Lane.STREAM) == (not lanes.copy and largest > max(lanes.single, lanes.bundle))
 
 
+@settings(deadline=None)
 @given(st.lists(sizes, max_size=300), lanes, st.integers(1, 16))
 def test_small_members_go_together_only_if_there_are_enough(some: list[int], lanes: Lanes, workers: int) -> None:
     small = sum(not lanes.copy and size <= lanes.bundle for size in some)

@@ -121,22 +121,18 @@ class Bundles:
 
     def _compared(self, collection: str, receipts: dict[str, Receipt]) -> dict[str, Receipt]:
         """What was extracted with the right bytes; the rest is removed, for `put` to send it."""
-        arrived: dict[str, Receipt] = {}
-        wrong: list[str] = []
+        sums: dict[str, str | None] = {}
 
         def attempt() -> None:
-            left = {target: receipt for target, receipt in receipts.items() if target not in {*arrived, *wrong}}
-            objects = ((f"{collection}/{target}", receipt.size) for target, receipt in left.items())
-            for target, sha256 in zip(left, self._catalogue.checksums(objects), strict=True):
-                if sha256 == receipts[target].sha256:
-                    arrived[target] = receipts[target]
-                else:
-                    wrong.append(target)
+            left = [target for target in receipts if target not in sums]
+            objects = ((f"{collection}/{target}", receipts[target].size) for target in left)
+            sums.update(zip(left, self._catalogue.checksums(objects), strict=True))
 
         self._again(attempt)
+        arrived = {target: receipt for target, receipt in receipts.items() if sums[target] == receipt.sha256}
         # All wrong: checksums here are of another kind, or its tar has no such names as ours.
         self._workshop.closed = self._workshop.closed or not arrived
-        for target in wrong:
+        for target in receipts.keys() - arrived.keys():
             with contextlib.suppress(StoreBusy):
                 self._again(functools.partial(self._catalogue.unlink, f"{collection}/{target}"))
         return arrived
