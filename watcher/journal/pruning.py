@@ -27,9 +27,9 @@ def prune(database: Database, now: float, watched: Collection[Path]) -> Iterator
 
     A set that was published 30 days ago and whose files are gone from the disk, or that a later version replaced,
     loses the list of its members, which its manifest in the store has; where it went, when and why stays. Whoever
-    copies its files back is recognised by the manifest's digest there. Of long histories the middle goes, and so does what was noted
-    of folders that are not among the `watched` ones. Stopping between two steps or in one leaves a sound journal.
-    Raises JournalError.
+    copies its files back is recognised by the manifest's digest there. Of long histories the middle goes, and so does
+    what was noted of folders that are not among the `watched` ones. Stopping between two steps or in one leaves a sound
+    journal. Raises JournalError.
     """
     with database.transaction() as sql:
         noted = [f"folder:{path}" for path in watched]

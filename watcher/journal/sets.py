@@ -47,10 +47,12 @@ class Sets:
             replaced = former.id if former and not former.cleared else None
             key = f"{osfacts.host_name()}\0{os.fsencode(root)!r}\0{os.fsencode(folder)!r}\0{name}\0{version}"
             identifier = f"urn:uuid:{uuid.uuid5(_NAMESPACE, key)}"
+            # A form of a set that was forgotten must not pass for the one that has its identifier now.
+            (revision,) = sql.execute("SELECT abs(random() % 1000000000)").fetchone()
             image_set = ImageSet(
                 identifier, root, folder, name, format, grouped_by, State.GROWING,
-                version=version, first_seen=now, last_change=now if last_change is None else last_change,
-                supersedes=replaced,
+                version=version, revision=revision, first_seen=now,
+                last_change=now if last_change is None else last_change, supersedes=replaced,
             )  # fmt: skip
             values = [_to_column(name, getattr(image_set, name)) for name in _NAMES]
             sql.execute(f"INSERT INTO image_set ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(values))})", values)
@@ -72,10 +74,15 @@ class Sets:
 
     def get(self, set_id: str) -> ImageSet:
         """The set with this identifier. Raises SetNotFound."""
-        rows = self._database.rows("SELECT * FROM image_set WHERE id = ?", (set_id,))
-        if not rows:
+        found = self.maybe(set_id)
+        if found is None:
             raise SetNotFound(f"{set_id}: there is no such set in the journal")
-        return _from_row(rows[0])
+        return found
+
+    def maybe(self, set_id: str) -> ImageSet | None:
+        """The set with this identifier, if it is still there."""
+        rows = self._database.rows("SELECT * FROM image_set WHERE id = ?", (set_id,))
+        return _from_row(rows[0]) if rows else None
 
     def find(self, text: str) -> ImageSet:
         """The set that a person means: identifier or its beginning, name, or collection; the newest version of a name.
@@ -241,6 +248,11 @@ class Sets:
                     (image_set.id, os.fsencode(member.path), member.target),
                 )
                 self._enter(sql, image_set.id, member)
+
+    def may_be_there(self, image_set: ImageSet, targets: Iterable[str]) -> None:
+        """An attempt that the journal knows nothing of has left these in the set's collection."""
+        with self._database.transaction() as sql:
+            sql.executemany("INSERT OR IGNORE INTO leftover VALUES (?, ?)", ((image_set.id, t) for t in targets))
 
     def known_of(self, image_set: ImageSet, paths: Iterable[str]) -> dict[str, Member]:
         """What is written down of these members, by path."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from watcher import names
@@ -25,12 +25,12 @@ class Census:
     def enter(self, groups: Iterable[Group], now: float) -> list[tuple[ImageSet, Group]]:
         """Give each group its set, and return those that grow, with their groups. Raises StaleSet."""
         growing = []
-        given: set[str] = set()
+        look = _Look()
         for group in groups:
             with self.journal.database.transaction():
-                image_set = self._update(self._set_for(group, given, now), group, now)
-                self._assign(image_set, group)
-            given.add(image_set.id)
+                image_set = self._update(self._set_for(group, look, now), group, now)
+                self._assign(image_set, group, look)
+            look.given.add(image_set.id)
             if image_set.state is State.GROWING:
                 growing.append((image_set, group))
         return growing
@@ -48,9 +48,9 @@ class Census:
             with contextlib.suppress(StaleSet):  # somebody else has just moved it: it is seen again
                 sets.advance(image_set, State.HELD, now, reason, reason=reason)
 
-    def _set_for(self, group: Group, given: set[str], now: float) -> ImageSet:
+    def _set_for(self, group: Group, look: "_Look", now: float) -> ImageSet:
         """The set that the files have had so far; never one that another group was just given."""
-        ids = {file.set_id for file in group.files if file.set_id} - given
+        ids = {file.set_id for file in group.files if file.set_id} - look.given - look.forgotten
         found = [self.journal.sets.get(set_id) for set_id in sorted(ids)]
         found.sort(key=lambda one: (_is_untouched(one), one.first_seen, one.id))
         if not found:
@@ -59,13 +59,13 @@ class Census:
         renamed = not image_set.claimed and image_set.name != self._name(group)
         if _is_untouched(image_set) and (renamed or image_set.folder != group.folder):
             # The file that tells its name or its folder came later. What was sent early keeps the name that it went by.
-            self.journal.sets.forget(image_set)
+            self._forget(image_set, look)
             image_set = self._by_name(group, now)
         for other in others:
             # Files that seemed to be sets of their own turned out to belong together.
             unclaimed = other.state in {State.GROWING, *UNDER_WAY} and not other.claimed
             if other.id != image_set.id and (unclaimed or _is_untouched(other)):
-                self.journal.sets.forget(other)
+                self._forget(other, look)
         return image_set
 
     def _by_name(self, group: Group, now: float) -> ImageSet:
@@ -122,12 +122,25 @@ class Census:
     def _frozen(self, image_set: ImageSet) -> Mapping[str, FileFacts]:
         return {member.path: member.facts for member in self.journal.sets.members(image_set.id)}
 
-    def _assign(self, image_set: ImageSet, group: Group) -> None:
-        self.journal.files.assign(
-            self.root, (file for file in group.files if file.set_id != image_set.id), image_set.id
-        )
+    def _forget(self, image_set: ImageSet, look: "_Look") -> None:
+        self.journal.sets.forget(image_set)
+        look.forgotten.add(image_set.id)
+
+    def _assign(self, image_set: ImageSet, group: Group, look: "_Look") -> None:
+        # A new set of the same name has the identifier of the one that was forgotten, and not yet its files.
+        anew = image_set.id in look.forgotten
+        files = (file for file in group.files if anew or file.set_id != image_set.id)
+        self.journal.files.assign(self.root, files, image_set.id)
         if image_set.state in {State.SKIPPED, *_DONE}:
             self.journal.files.rest(image_set.id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What has been decided while the groups of one look are entered, and their files do not know of yet."""
+
+    given: set[str] = field(default_factory=set)
+    forgotten: set[str] = field(default_factory=set)
 
 
 def _is_untouched(image_set: ImageSet) -> bool:

@@ -12,7 +12,7 @@ from watcher.pipeline.destination import Destination
 from watcher.pipeline.plan import Errand, Lane, plan
 from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
-from watcher.stores.base import Session, Store
+from watcher.stores.base import Claimed, Session, Store
 from watcher.stores.source import Source
 
 #: Called with a set, a member and the number of its bytes that have just been sent.
@@ -36,7 +36,11 @@ class Sending:
             if taken is None:
                 continue
             image_set = taken
-            if self.crew.do(partial(_claim, collection, image_set.id)):
+            found = self.crew.do(partial(_claim, collection, image_set.id))
+            if found is Claimed.BEFORE:
+                # The journal does not know what an attempt has left there before it was lost.
+                self.journal.sets.may_be_there(image_set, self.crew.do(partial(_what_is_there, collection)))
+            if found:
                 return self.journal.collections.claimed(image_set)
         raise Conflict(f"{image_set.collection or image_set.name}: this collection belongs to something else already")
 
@@ -137,8 +141,9 @@ class Delivery:
         return self._no_new_version(image_set, former, read) if same else None
 
     def _no_new_version(self, image_set: ImageSet, before: ImageSet, read: Sequence[Member]) -> ImageSet:
-        """Drop the new version, and let the one before be the set of these files as they are now."""
+        """Drop the new version, and let the one before be the set of these files as they are now. Raises StaleSet."""
         with self.journal.database.transaction():
+            self.journal.sets.change(image_set)  # only if it is still what was compared
             files = self.journal.files.of_set(image_set.id)
             self.journal.sets.forget(image_set)
             self.journal.sets.freeze(before, read)
@@ -150,8 +155,12 @@ class Delivery:
         return {member.target: source_of(image_set, member).sha256() for member in members}
 
 
-def _claim(collection: str, set_id: str, session: Session) -> bool:
+def _claim(collection: str, set_id: str, session: Session) -> Claimed:
     return session.claim(collection, set_id)
+
+
+def _what_is_there(collection: str, session: Session) -> Iterable[str]:
+    return session.replicas(collection).keys()
 
 
 def source_of(image_set: ImageSet, member: Member) -> Source:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from watcher.clock import Clock
-from watcher.errors import SetNotFound, StaleSet, WatcherError
+from watcher.errors import StaleSet, WatcherError
 from watcher.journal import Journal
 from watcher.journal.files import SeenFile
 from watcher.model import ImageSet, Member, State
@@ -60,11 +60,8 @@ class Early:
         for set_id in tuple(self._due):
             if set_id not in in_hand:
                 del self._due[set_id]
-                try:
-                    image_set = self._journal.sets.get(set_id)
-                except SetNotFound:
-                    continue
-                if image_set.state is State.GROWING:
+                image_set = self._journal.sets.maybe(set_id)
+                if image_set is not None and image_set.state is State.GROWING:
                     return image_set
         return None
 

@@ -43,6 +43,7 @@ class Watching:
         """Sweep the whole folder and take in what changed."""
         seen = self.sweep.run(deep=deep)
         self._take_in()
+        self.census.drop_empty(self._clock.now())
         return seen
 
     def look_at(self, folders: Iterable[str]) -> Seen:
@@ -69,7 +70,7 @@ class Watching:
         # What is decided must rest on what is on the disk now, not on what the last sweep saw.
         unread = self.sweep.look_at(folders).unread
         for one in due:
-            if unread & self._folders_of(one):
+            if unread and unread & self._folders_of(one):
                 unreadable = ("a folder or file that cannot be read just now",)
                 self._journal.sets.look_again(one.id, now + self.watch.sweep, waits_for=unreadable)
         doubtful = {self.assembly.area_of(folder) for folder in unread}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol, Self
 
 from watcher.model import Avu
@@ -45,6 +46,14 @@ class Lanes:
     copy: bool = False
 
 
+class Claimed(IntEnum):
+    """Whether a collection is a set's own: never, since now, or since an earlier attempt that may have left members."""
+
+    NOT = 0
+    NOW = 1
+    BEFORE = 2
+
+
 class Session(Protocol):
     """One worker's own way into a store; never shared between threads.
 
@@ -53,10 +62,10 @@ class Session(Protocol):
     `TargetMissing`, and `put` also a `SourceError`.
     """
 
-    def claim(self, collection: str, set_id: str) -> bool:
+    def claim(self, collection: str, set_id: str) -> Claimed:
         """Make the collection this set's own: create it, readable by the service alone, and label it with the set's id.
 
-        False if it already belongs to something else (then nothing was changed); True if it is ours, now or before.
+        Nothing was changed if it belongs to something else.
         Nobody else can read it by then, whatever its parent hands down, unless it is published already; what an
         attempt that was cut off has left readable is closed. Raises NotAllowed if the service may not close it.
         """

@@ -13,12 +13,13 @@ from typing import Self
 from watcher import names, osfacts
 from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
-from watcher.stores.base import Lanes, Progress, Receipt, Replica, Session
+from watcher.stores.base import Claimed, Lanes, Progress, Receipt, Replica, Session
 from watcher.stores.source import BLOCK, Source
 
 #: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
 METADATA = "irods-watcher.json"
 _PART = ".part"
+_PART_DIGITS = 32
 _LABEL = ".irods-watcher-archive"
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 #: What systems say when the disk or share below the archive has gone away.
@@ -98,30 +99,30 @@ class FolderSession:
         self._store = store
         self._root = store.path
 
-    def claim(self, collection: str, set_id: str) -> bool:
-        """Create the set's directory for this account alone; False if it belongs to something else."""
+    def claim(self, collection: str, set_id: str) -> Claimed:
+        """Create the set's directory for this account alone, if it does not belong to something else."""
         self._store.label()
         directory = self._at(collection)
         with _named(directory):
             above = [self._root / path for path in Path(collection).parents if path.name]
             if any((folder / METADATA).exists() for folder in above):
-                return False  # inside another set
+                return Claimed.NOT  # inside another set
             try:
                 directory.mkdir(parents=True, exist_ok=True)
             except (FileExistsError, NotADirectoryError):
-                return False
+                return Claimed.NOT
             owner = self._owner(directory)
             if owner is None and not any(path.name != METADATA + _PART for path in directory.iterdir()):
                 directory.chmod(0o700)
                 self.annotate(collection, [Avu(IDENTIFIER, set_id), UPLOADING])
-                return True
-            return owner == set_id
+                return Claimed.NOW
+            return Claimed.BEFORE if owner == set_id else Claimed.NOT
 
     def put(self, source: Source, collection: str, target: str, progress: Progress) -> Receipt:
         """Write under a temporary name, make it durable, read it back, and only then give it its name."""
         final = self._at(collection) / target
         # Short, since a name may be as long as the disk allows, and its own for each name.
-        part = final.with_name(hashlib.sha256(os.fsencode(final.name)).hexdigest()[:32] + _PART)
+        part = final.with_name(hashlib.sha256(os.fsencode(final.name)).hexdigest()[:_PART_DIGITS] + _PART)
         with _named(final):
             if not self._at(collection).is_dir():
                 raise StoreUnreachable(f"{self._at(collection)}: the set's folder in the archive went away")
@@ -200,6 +201,10 @@ class FolderSession:
         """Let everybody read who may read the archive, as the mode of the archive's folder says."""
         directory = self._at(collection)
         with _named(directory):
+            for path in _files(directory):
+                # What a killed attempt has left of a file that was gone when the next one began.
+                if path.suffix == _PART and len(path.stem) == _PART_DIGITS:
+                    path.unlink()
             shutil.copymode(self._root, directory)
 
     def withdraw(self, collection: str, set_id: str) -> None:

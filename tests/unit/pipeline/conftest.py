@@ -16,7 +16,7 @@ from watcher.journal import Journal
 from watcher.model import Avu, ImageSet, Member, State
 from watcher.pipeline.watching import Watching
 from watcher.profile import Profile, load
-from watcher.stores.base import Session, Store
+from watcher.stores.base import Claimed, Session, Store
 from watcher.stores.folder import FolderSession, FolderStore
 
 #: Later than any file that a test writes, so that nothing on the disk comes from the future.
@@ -77,7 +77,7 @@ class RiggedSession(FolderSession):
         super().__init__(rig)
         self._rig = rig
 
-    def claim(self, collection: str, set_id: str) -> bool:
+    def claim(self, collection: str, set_id: str) -> Claimed:
         """As in the folder."""
         self._rig.before("claim", collection)
         return super().claim(collection, set_id)

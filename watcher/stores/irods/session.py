@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from watcher.errors import NotAllowed, StoreBusy, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
 from watcher.names import check_length
-from watcher.stores.base import Progress, Receipt, Replica
+from watcher.stores.base import Claimed, Progress, Receipt, Replica
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.bundle import Bundles
 from watcher.stores.irods.catalogue import Catalogue
@@ -43,7 +43,7 @@ class IrodsSession:
         self._bundles = Bundles(connection, self._catalogue, self._transfer, resource, self._again, sleep, workshop)
         self._made: set[str] = set()
 
-    def claim(self, collection: str, set_id: str) -> bool:
+    def claim(self, collection: str, set_id: str) -> Claimed:
         """Five requests for a new collection: is it inside a set, make it, who may read it, label it, did others too.
 
         Where its parent hands access down, two more and one for each user or group that is taken off. Raises
@@ -123,26 +123,26 @@ class IrodsSession:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _claim(self, collection: str, set_id: str) -> bool:
+    def _claim(self, collection: str, set_id: str) -> Claimed:
         if self._catalogue.labelled_above(collection, IDENTIFIER):
-            return False  # inside another set
+            return Claimed.NOT  # inside another set
         new = self._catalogue.make_with_parents(collection)
         avus = frozenset() if new else self._catalogue.avus(collection)
         owners = _owners(avus)
         if owners - {set_id} or not (new or owners or self._catalogue.empty(collection)):
-            return False
+            return Claimed.NOT
         if not (owners and _published(avus)):
             # Also if it is ours already: an earlier claim may have been cut off before this.
             self._access.close(collection, new=new)
         if owners:
-            return True
+            return Claimed.BEFORE
         label = Avu(IDENTIFIER, set_id)
         self._catalogue.annotate(collection, (label, UPLOADING), ())
         if _owners(self._catalogue.avus(collection)) == {set_id}:
-            return True
+            return Claimed.NOW
         # Two watchers found it free at the same moment: neither keeps it.
         self._catalogue.annotate(collection, (), (label,))
-        return False
+        return Claimed.NOT
 
     def _withdraw(self, collection: str, set_id: str) -> None:
         avus = self._catalogue.avus(collection)
