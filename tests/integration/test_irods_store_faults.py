@@ -33,7 +33,7 @@ from watcher.errors import (
     StoreUnreachable,
     WatcherError,
 )
-from watcher.stores.base import Receipt, Replica
+from watcher.stores.base import Claimed, Receipt, Replica
 from watcher.stores.irods import IrodsStore
 from watcher.stores.source import Source
 
@@ -326,8 +326,8 @@ def test_two_watchers_that_claim_at_once_get_nothing_in_common(
     with store.session() as session, store.session() as other:
         # The label of the other comes between ours and the look at it.
         server.faults.error(api=QUERY, code=-808000, nth=3)
-        assert session.claim(SET, "id-1") is False
-        assert other.claim(SET, "id-2") is True
+        assert session.claim(SET, "id-1") is Claimed.NOT
+        assert other.claim(SET, "id-2") is Claimed.NOW
 
 
 def test_no_session_leaves_a_connection(server: IrodsServer, store: IrodsStore, member: Callable[..., Source]) -> None:

@@ -65,7 +65,7 @@ def look(path: Path) -> Claim | None:
                 return claim
             remark = f"{path.name}: it is {found.title}, which is not usually named so"
             return replace(claim, remarks=(*claim.remarks, remark))
-    if head and not head.strip(b"\0") and any(family.promised_by(path.name) for family in FAMILIES):
+    if head and not head.strip(b"\0") and any(one.magic and one.promised_by(path.name) for one in FAMILIES):
         problem = f"{path.name}: unfinished: it begins with zeros, as a file whose place is only reserved"
         return Claim("", (path.name,), problems=(problem,))
     return None

@@ -94,3 +94,10 @@ print(loaded - light | heavy)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(("name", "told"), [("scan.czi", True), ("notes.txt", False), ("scan.dat", False)])
+def test_zeros_are_unfinished_where_files_of_that_name_begin_otherwise(tmp_path: Path, name: str, told: bool) -> None:
+    (tmp_path / name).write_bytes(bytes(10))
+    claim = look(tmp_path / name)
+    assert (claim is not None and "begins with zeros" in claim.problems[0]) is told

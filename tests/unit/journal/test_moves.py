@@ -34,7 +34,7 @@ class Moves(RuleBasedStateMachine):
         )
         assert made.id not in self._expected
         self._expected[made.id] = [State.GROWING]
-        self._revision[made.id] = 0
+        self._revision[made.id] = made.revision
         return made
 
     @rule(target=forms, form=forms, to=st.sampled_from(State), hand=st.integers(0, 1))
