@@ -22,8 +22,8 @@ from watcher.pipeline.observe import Seen
 from watcher.pipeline.patience import LONGEST_WAIT
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
-from watcher.profile import FolderStore, Profile
-from watcher.stores import open_store
+from watcher.profile import Profile
+from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
 
 #: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
@@ -181,8 +181,7 @@ class Daemon:
             image_set = way.step(image_set)
 
     def _crew(self) -> Crew:
-        section = self.profile.store
-        return Crew(self.store, 2 if isinstance(section, FolderStore) else section.connections)
+        return Crew(self.store, workers_for(self.profile))
 
     def _way(self, crew: Crew) -> Way:
         return Way(self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener)

@@ -1,20 +1,24 @@
 """Why a file is not in the store yet, worked out anew from the disk and the profile."""
 
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from watcher.clock import SystemClock
 from watcher.errors import UsageError
 from watcher.journal import Journal
-from watcher.model import ImageSet, Member
+from watcher.model import Member
 from watcher.pipeline.assemble import Group
 from watcher.pipeline.complete import Verdict
-from watcher.pipeline.destination import Destination
+from watcher.pipeline.destination import Destination, members_in
+from watcher.pipeline.plan import in_words, plan
 from watcher.pipeline.watching import Watching
 from watcher.profile import Profile, Watch
-from watcher.stores import open_store
+from watcher.stores import open_store, workers_for
+from watcher.stores.base import Lanes
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,8 @@ class Explanation:
     group: Group | None = None
     verdict: Verdict | None = None
     collection: str | None = None
+    early: bool = False
+    lanes: Mapping[str, str] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """For a person."""
@@ -36,6 +42,8 @@ class Explanation:
             f"{self.path} belongs to the set {group.name} ({len(group.files)} files, grouped by {group.grouped_by})",
             f"  format: {group.format or 'not known'}",
             f"  goes to: {self.collection}",
+            *(f"  sent by {lane}: {files} files" for lane, files in Counter(self.lanes.values()).items()),
+            f"  sent {'as its files come to rest' if self.early else 'when it is finished'}",
         ]
         if self.verdict.met:
             return [*lines, f"  finished by {self.verdict.by}"]
@@ -54,7 +62,8 @@ class Explanation:
             "completed_by": verdict.by if verdict else None,
             "waits_for": list(verdict.waits_for) if verdict else [],
             "collection": self.collection,
-            "members": [{"path": file.path} for file in group.files] if group else [],
+            "early": self.early,
+            "members": [{"path": file.path, "lane": self.lanes[file.path]} for file in group.files] if group else [],
         }
 
 
@@ -63,7 +72,8 @@ def explain(path: Path, profile: Profile) -> Explanation:
     watch = _watch_of(path, profile)
     clock = SystemClock()
     with tempfile.TemporaryDirectory(prefix="irods-watcher-") as state, Journal(Path(state)) as journal:
-        watching = Watching(watch, profile, journal, open_store(profile), clock, trust_times=True)
+        store = open_store(profile)
+        watching = Watching(watch, profile, journal, store, clock, trust_times=True)
         folder = path.parent.relative_to(watch.path).as_posix()
         area = watching.assembly.area_of("" if folder == "." else folder)
         watching.sweep.look_at([area])
@@ -71,19 +81,20 @@ def explain(path: Path, profile: Profile) -> Explanation:
         entered = watching.census.enter(watching.assembly.groups(area), clock.now())
         for image_set, group in entered:
             if any(watch.path / file.path == path for file in group.files):
-                return _explained(path, profile, watch, watching, image_set, group)
+                verdict = watching.verdict(image_set, group)
+                members = members_in(group.folder, group.files, store)
+                collection = next(Destination(profile, watch).candidates(image_set, members))
+                lanes = _lanes(members, store.lanes(), workers_for(profile))
+                return Explanation(path, "", group, verdict, collection, profile.complete.early, lanes)
     if not path.exists():
         return Explanation(path, "there is no such file")
     return Explanation(path, "it is not watched: a temporary name, a link, or left out by include or exclude")
 
 
-def _explained(
-    path: Path, profile: Profile, watch: Watch, watching: Watching, image_set: ImageSet, group: Group
-) -> Explanation:
-    verdict = watching.verdict(image_set, group)
-    members = [Member(file.path, file.facts, file.path) for file in group.files]
-    collection = next(Destination(profile, watch).candidates(image_set, members))
-    return Explanation(path, "", group, verdict, collection)
+def _lanes(members: Sequence[Member], lanes: Lanes, workers: int) -> dict[str, str]:
+    """The lane of each member in words, by its path, if all were sent at once."""
+    errands = plan(members, lanes, workers)
+    return {member.path: in_words(errand.lane, lanes) for errand in errands for member in errand.members}
 
 
 def _watch_of(path: Path, profile: Profile) -> Watch:

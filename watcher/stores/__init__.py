@@ -16,3 +16,9 @@ def open_store(profile: Profile) -> Store:
 
     password = section.password.reveal() if section.password else None
     return IrodsStore(section.environment, password=password, resource=section.resource)
+
+
+def workers_for(profile: Profile) -> int:
+    """How many connections to the store the profile allows; a disk gains nothing from more than two."""
+    section = profile.store
+    return 2 if isinstance(section, FolderSection) else section.connections
