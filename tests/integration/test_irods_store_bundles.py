@@ -148,7 +148,7 @@ def test_checksums_are_asked_for_without_waiting_for_each(
     monkeypatch.setattr(Connection, "send", sending)
     monkeypatch.setattr(Connection, "receive", receiving)
     assert len(session.put_bundle(frozen(contents()), SET, nothing)) == 60
-    assert most == 16
+    assert most == 32
 
 
 def test_each_member_is_read_once(session: Session, frozen: Frozen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,9 +99,9 @@ class IrodsSession:
         self._operation(lambda: self._access.open(collection))
 
     def withdraw(self, collection: str, set_id: str) -> None:
-        """Three requests, and one for every ten objects. Raises NotAllowed if something in it belongs to others."""
-        self._operation(lambda: self._withdraw(collection, set_id))
+        """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""
         self._made.clear()
+        self._operation(lambda: self._withdraw(collection, set_id))
 
     def check(self, base: str) -> None:
         """Three requests. Raises TargetMissing if the account cannot see this collection, or not deliver there."""
