@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from watcher.stores.base import Lanes, Receipt, Replica, Session
 from watcher.stores.irods import IrodsStore
 from watcher.stores.source import Source
 
+RECORDINGS = Path(__file__).parent / "recordings"
 MIB = 1024 * 1024
 EXTRACT, CHECKSUM, MKDIR = 665, 629, 681
 WORK = f"{HOME}/.irods-watcher"
@@ -104,6 +107,29 @@ def test_nothing_of_a_bundle_is_left_but_its_members(
     server.reset_requests()
     session.put(frozen({"a": b"1"})["a"], SET, "0/1/a", ignore)
     assert apis(server) == [PUT]
+
+
+def test_an_extraction_is_asked_for_as_it_was_recorded(
+    server: IrodsServer, open_store: Callable[..., IrodsStore], frozen: Frozen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watcher.stores.irods.connection import Connection
+
+    said: list[str] = []
+    call = Connection.call
+
+    def calling(connection: Connection, api: int, message: Any, *given: Any, **more: Any) -> Any:
+        if api == EXTRACT:
+            said.append(re.sub(f"{WORK}/[0-9a-f]{{16}}-[0-9a-f]{{16}}.tar", "TAR", message.pack()))
+        return call(connection, api, message, *given, **more)
+
+    monkeypatch.setattr(Connection, "call", calling)
+    with open_store(resource="demoResc").session() as session:
+        assert session.claim(SET, "id-1")
+        assert len(session.put_bundle(frozen(contents()), SET, nothing)) == 60
+    lines = (RECORDINGS / "13-struct-file-extract.jsonl").read_text("utf-8").splitlines()
+    recorded = next(line["msg"] for line in map(json.loads, lines) if line.get("int_info") == EXTRACT)
+    top = "/tempZone/home/rods/wire/t"
+    assert said == [recorded.replace(f"{top}/b.tar", "TAR").replace(f"{top}/x", SET)]
 
 
 def test_2000_members_cost_at_most_1_2_requests_each(server: IrodsServer, store: IrodsStore, frozen: Frozen) -> None:

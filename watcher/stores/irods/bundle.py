@@ -55,7 +55,7 @@ class Bundles:
         self._connection = connection
         self._catalogue = catalogue
         self._transfer = transfer
-        self._resource = {"destRescName": resource} if resource else {}
+        self._resource = {"rescName": resource, "destRescName": resource} if resource else {}
         self._again = again
         self._sleep = sleep
         self._workshop = workshop
@@ -117,7 +117,7 @@ class Bundles:
 
     def _extract(self, path: str, size: int, collection: str, members: int) -> bool:
         """Whether all of it was done. If not, some members may be there from this extraction or an earlier one."""
-        message = _ExtractRequest(path, collection, {"dataType": "tar file", "bulkOpr": "", **self._resource})
+        message = _ExtractRequest(path, collection, {"dataType": "tar file", **self._resource, "bulkOpr": ""})
         patience = size / SLOWEST_CHECKSUM + members * SLOWEST_MEMBER
         known = {ALREADY_EXTRACTED, ITEM_EXISTS}
         try:
