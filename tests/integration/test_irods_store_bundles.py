@@ -2,9 +2,13 @@
 
 import json
 import os
+import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,7 @@ from watcher.stores.base import Lanes, Receipt, Replica, Session
 from watcher.stores.irods import IrodsStore
 from watcher.stores.source import Source
 
+RECORDINGS = Path(__file__).parent / "recordings"
 MIB = 1024 * 1024
 EXTRACT, CHECKSUM, MKDIR = 665, 629, 681
 WORK = f"{HOME}/.irods-watcher"
@@ -104,6 +109,29 @@ def test_nothing_of_a_bundle_is_left_but_its_members(
     assert apis(server) == [PUT]
 
 
+def test_an_extraction_is_asked_for_as_it_was_recorded(
+    server: IrodsServer, open_store: Callable[..., IrodsStore], frozen: Frozen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from watcher.stores.irods.connection import Connection
+
+    said: list[str] = []
+    call = Connection.call
+
+    def calling(connection: Connection, api: int, message: Any, *given: Any, **more: Any) -> Any:
+        if api == EXTRACT:
+            said.append(re.sub(f"{WORK}/[0-9a-f]{{16}}-[0-9a-f]{{16}}.tar", "TAR", message.pack()))
+        return call(connection, api, message, *given, **more)
+
+    monkeypatch.setattr(Connection, "call", calling)
+    with open_store(resource="demoResc").session() as session:
+        assert session.claim(SET, "id-1")
+        assert len(session.put_bundle(frozen(contents()), SET, nothing)) == 60
+    lines = (RECORDINGS / "13-struct-file-extract.jsonl").read_text("utf-8").splitlines()
+    recorded = next(line["msg"] for line in map(json.loads, lines) if line.get("int_info") == EXTRACT)
+    top = "/tempZone/home/rods/wire/t"
+    assert said == [recorded.replace(f"{top}/b.tar", "TAR").replace(f"{top}/x", SET)]
+
+
 def test_2000_members_cost_at_most_1_2_requests_each(server: IrodsServer, store: IrodsStore, frozen: Frozen) -> None:
     given = {f"0/{n // 100}/{n}.tif": n.to_bytes(4, "big") * 50 for n in range(2000)}
     sources = frozen(given)
@@ -148,7 +176,7 @@ def test_checksums_are_asked_for_without_waiting_for_each(
     monkeypatch.setattr(Connection, "send", sending)
     monkeypatch.setattr(Connection, "receive", receiving)
     assert len(session.put_bundle(frozen(contents()), SET, nothing)) == 60
-    assert most == 16
+    assert most == 32
 
 
 def test_each_member_is_read_once(session: Session, frozen: Frozen, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,6 +337,44 @@ def test_a_lost_connection_costs_no_member(
     assert apis(server).count(EXTRACT) == 1
 
 
+FAULTS: dict[str, Callable[[IrodsServer, int], None]] = {
+    "lost before": lambda server, nth: server.faults.drop(nth=nth),
+    "lost after": lambda server, nth: server.faults.drop(nth=nth, reply=True, after_bytes=0),
+    "lost in the reply": lambda server, nth: server.faults.drop(nth=nth, reply=True, after_bytes=60),
+    "locked": lambda server, nth: server.faults.error(nth=nth, code=-406000),
+    "refused": lambda server, nth: server.faults.error(nth=nth, code=-154000),
+    "agent killed": lambda server, nth: server.faults.kill_agent(nth=nth),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whichever_request_goes_wrong_every_member_arrives(
+    server: IrodsServer, open_store: Callable[..., IrodsStore], frozen: Frozen, fault: str
+) -> None:
+    given = contents(10)
+    sources = frozen(given)
+    nth, asked = 1, 99
+    while nth <= asked:
+        collection = f"{SET}-{nth}"
+        # As after a start: the work collection is looked at, and leftovers are looked for.
+        with open_store(sleep=lambda seconds: time.sleep(min(seconds, 0.05))).session() as session:
+            assert session.claim(collection, "id-1")
+            server.reset_requests()
+            FAULTS[fault](server, nth)
+            with suppress(StoreUnreachable):
+                finish(session, sources, collection)
+            # The login of a connection that was lost is among them.
+            asked = len(server.requests)
+            server.faults.clear()
+            finish(session, sources, collection)
+            assert session.replicas(collection) == replicas(given)
+            session.open_to_readers(collection)
+        nth += 1
+    left = [found for path, found in server.objects(WORK).items()]
+    # The one that the agent was writing when it was killed is for an administrator.
+    assert [found.status for found in left] == ([INTERMEDIATE] if fault == "agent killed" else [])
+
+
 @pytest.mark.parametrize("api", [PUT, EXTRACT, CHECKSUM])
 def test_a_server_that_stays_away_is_said_and_the_next_attempt_goes_on(
     server: IrodsServer, session: Session, store: IrodsStore, frozen: Frozen, api: int
@@ -347,6 +413,22 @@ def test_the_tar_of_a_crash_is_found_by_the_next_process(
         assert len(left & set(server.objects(WORK))) == 1
         later.withdraw(other, "id-2")
     assert not server.objects(WORK)
+
+
+def test_a_tar_that_could_not_be_removed_goes_before_publication(
+    server: IrodsServer, store: IrodsStore, session: Session, frozen: Frozen
+) -> None:
+    server.faults.error(api=UNLINK, code=-1000)
+    assert session.put_bundle(frozen(contents()), SET, nothing) == receipts(contents())
+    assert len(server.objects(WORK)) == 1
+    server.reset_requests()
+    with store.session() as other:
+        other.open_to_readers(SET)
+        assert not server.objects(WORK)
+        asked = len(apis(server))
+        other.open_to_readers(SET)
+    # Only once.
+    assert len(apis(server)) - asked == 1
 
 
 def test_sessions_do_not_remove_the_tars_of_each_other(

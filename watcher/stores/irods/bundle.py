@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from irods.message import IntegerProperty, Message, StringProperty, StringStringMap, SubmessageProperty
 
-from watcher.errors import Conflict, LoginRefused, StoreBusy, StoreUnreachable, WatcherError
+from watcher.errors import Conflict, LoginRefused, NotAllowed, StoreBusy, StoreUnreachable, WatcherError
 from watcher.stores.base import Receipt
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.catalogue import SLOWEST_CHECKSUM, Catalogue
@@ -55,7 +55,7 @@ class Bundles:
         self._connection = connection
         self._catalogue = catalogue
         self._transfer = transfer
-        self._resource = {"destRescName": resource} if resource else {}
+        self._resource = {"rescName": resource, "destRescName": resource} if resource else {}
         self._again = again
         self._sleep = sleep
         self._workshop = workshop
@@ -83,24 +83,33 @@ class Bundles:
             progress(target, receipt.size)
         return arrived
 
-    def tidy(self, collection: str) -> None:
-        """Remove the tars of this set that a crash has left."""
-        for name in list(self._catalogue.names(self._work, _prefix(collection))):
-            with contextlib.suppress(StoreBusy):
-                self._catalogue.unlink(f"{self._work}/{name}")
+    def finish(self, collection: str, *, always: bool = False) -> None:
+        """No more bundles come for this set: remove what is left of those of this process, or `always` of any.
+
+        No request if there were none. A tar that is stuck stays.
+        """
+        if always or self._workshop.knows(collection):
+            self._tidy(collection)
+            self._workshop.forget(collection)
 
     def _deliver(self, tar: memoryview, receipts: dict[str, Receipt], collection: str) -> dict[str, Receipt]:
-        self._again(lambda: self._workshop.prepare(collection, self._make, lambda: self.tidy(collection)))
+        self._again(lambda: self._workshop.prepare(collection, self._make, lambda: self._tidy(collection)))
         digest = hashlib.sha256(tar).hexdigest()
         path = f"{self._work}/{_prefix(collection)}{digest[:16]}.tar"
         try:
             self._transfer.send(tar, Receipt(len(tar), digest), path, "tar file")
             whole = self._extract(path, len(tar), collection, len(receipts))
         finally:
-            # One that stays is found when the set's first bundle of the next process is begun.
+            # One that stays is found when the set is finished, or at its first bundle in the next process.
             with contextlib.suppress(WatcherError):
                 self._again(lambda: self._catalogue.unlink(path))
         return self._compared(collection, receipts) if whole else self._found(collection, receipts)
+
+    def _tidy(self, collection: str) -> None:
+        """Remove the tars of this set, none of which is in use."""
+        for name in list(self._catalogue.names(self._work, _prefix(collection))):
+            with contextlib.suppress(StoreBusy, NotAllowed):
+                self._catalogue.unlink(f"{self._work}/{name}")
 
     def _make(self) -> None:
         new = self._catalogue.make(self._work)
@@ -108,7 +117,7 @@ class Bundles:
 
     def _extract(self, path: str, size: int, collection: str, members: int) -> bool:
         """Whether all of it was done. If not, some members may be there from this extraction or an earlier one."""
-        message = _ExtractRequest(path, collection, {"dataType": "tar file", "bulkOpr": "", **self._resource})
+        message = _ExtractRequest(path, collection, {"dataType": "tar file", **self._resource, "bulkOpr": ""})
         patience = size / SLOWEST_CHECKSUM + members * SLOWEST_MEMBER
         known = {ALREADY_EXTRACTED, ITEM_EXISTS}
         try:

@@ -41,8 +41,8 @@ _GOOD: Final = 1
 #: How the server reports in the midst of removing a collection, and what it wants to hear (irods/constants.py).
 _REMOVED_SOME: Final = 99999996
 _GO_ON: Final = 99999997
-#: Questions on their way whose answer was not read yet: a round trip of 20 ms is hidden behind the server's own work.
-_IN_FLIGHT: Final = 16
+#: Questions on their way whose answer was not read yet: hides round trips of 100 ms behind the server's own work.
+_IN_FLIGHT: Final = 32
 #: What the slowest resource is trusted to checksum in a second, in bytes: the reply waits for it.
 SLOWEST_CHECKSUM: Final = 8 * 1024 * 1024
 

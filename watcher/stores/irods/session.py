@@ -94,14 +94,16 @@ class IrodsSession:
     def open_to_readers(self, collection: str) -> None:
         """One request; where the parent hands access down, two more and one for each of its users and groups.
 
-        They get what the parent gives at this moment, on all that lies below, and never more.
+        They get what the parent gives at this moment, on all that lies below, and never more. One more request if the
+        set went in bundles, of which nothing stays.
         """
+        self._operation(lambda: self._bundles.finish(collection))
         self._operation(lambda: self._access.open(collection))
 
     def withdraw(self, collection: str, set_id: str) -> None:
-        """Three requests, and one for every ten objects. Raises NotAllowed if something in it belongs to others."""
-        self._operation(lambda: self._withdraw(collection, set_id))
+        """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""
         self._made.clear()
+        self._operation(lambda: self._withdraw(collection, set_id))
 
     def check(self, base: str) -> None:
         """Three requests. Raises TargetMissing if the account cannot see this collection, or not deliver there."""
@@ -147,7 +149,7 @@ class IrodsSession:
     def _withdraw(self, collection: str, set_id: str) -> None:
         avus = self._catalogue.avus(collection)
         if _owners(avus) == {set_id} and UPLOADING in avus and not _published(avus):
-            self._bundles.tidy(collection)
+            self._bundles.finish(collection, always=True)
             self._catalogue.remove_collection(collection)
 
     def _make_between(self, collection: str, target: str) -> None:

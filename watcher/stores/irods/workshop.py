@@ -22,3 +22,13 @@ class Workshop:
             if collection not in self._tidy:
                 tidy()
                 self._tidy.add(collection)
+
+    def knows(self, collection: str) -> bool:
+        """Whether bundles of this set were begun in this process."""
+        with self._lock:
+            return collection in self._tidy
+
+    def forget(self, collection: str) -> None:
+        """The set has no more bundles."""
+        with self._lock:
+            self._tidy.discard(collection)
