@@ -73,7 +73,8 @@ def test_the_long_line_delays_and_does_not_serialise(zone: Zone) -> None:
 def test_an_acquisition_is_published_after_its_rule_is_met(zone: Zone) -> None:
     acquisition = early.Acquisition(planes=5, size=1000, seconds=0.5)
     found = early.measure(zone, acquisition, "marker")
-    assert found["published"] > 0
+    assert found["seconds"] > 0
+    assert found["complete"] <= found["delivered"] <= found["verified"] <= found["published"]
     assert found["members"] == 5 + 2  # the marker and the manifest
     assert 0 <= found["sent"] <= 5 * 1000
 
