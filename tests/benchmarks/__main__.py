@@ -6,14 +6,20 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import inspecting, large, plate, reads, rpcs, sweep
-from tests.benchmarks.common import tell
+from tests.benchmarks import early, idle, inspecting, large, manners, many, plate, reads, rpcs, small, sweep
+from tests.benchmarks.telling import tell
 
 BENCHMARKS = {
     "rpcs": rpcs.run,
     "reads": reads.run,
     "sweep": sweep.run,
+    "small": small.run,
+    "latency": small.run_latency,
     "large": large.run,
+    "early": early.run,
+    "many": many.run,
+    "idle": idle.run,
+    "manners": manners.run,
     "inspecting": inspecting.run,
     "plate": plate.run,
 }

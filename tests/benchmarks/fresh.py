@@ -1,4 +1,4 @@
-"""The other side of `common.fresh`: calls one function and writes its result as JSON."""
+"""The other side of `processes.fresh`: calls one function and writes its result as JSON."""
 
 import importlib
 import json

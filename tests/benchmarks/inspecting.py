@@ -4,7 +4,7 @@ import shutil
 import time
 from pathlib import Path
 
-from tests.benchmarks.common import table, tell
+from tests.benchmarks.telling import table, tell
 from watcher import formats
 
 _SAMPLES = Path(__file__).resolve().parents[2].parent / "shared" / "samples"

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.common import Figures, fresh, memory_peak, table, tell
+from tests.benchmarks.processes import Figures, fresh, memory_peak
+from tests.benchmarks.telling import table, tell
 from tests.unit.formats.test_yokogawa import synthetic_yokogawa
 from watcher.clock import SystemClock
 from watcher.journal import Journal

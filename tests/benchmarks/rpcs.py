@@ -5,7 +5,10 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.common import HOME, Figures, client, elapsed, server, source_of, store, table, tell, write_file
+from tests.benchmarks.files import source_of, write_file
+from tests.benchmarks.processes import Figures, elapsed
+from tests.benchmarks.telling import table, tell
+from tests.benchmarks.zones import HOME, Zone, test_server
 
 SIZE = 20_000
 ROUND_TRIP = 0.005
@@ -34,8 +37,10 @@ def measure(place: Path, files: int, delay: float = 0.0, rounds: int = 3) -> Fig
     """Requests a file and files a second (the best round) of both; `delay` is what each reply waits for, in seconds."""
     paths = [write_file(place / "data" / f"{number:04d}.bin", SIZE) for number in range(files)]
     found: Figures = {}
-    with server(place) as running:
-        with _watcher(place) as ours, _client(place) as theirs:
+    with test_server(place) as zone:
+        running = zone.server
+        assert running
+        with _watcher(zone) as ours, _client(zone) as theirs:
             running.ask("faults.slow", seconds=delay)
             for number in range(rounds):
                 for name, put in (("irods-watcher", ours), ("python-irodsclient", theirs)):
@@ -53,15 +58,15 @@ Put = Callable[[Path, str], object]
 
 
 @contextmanager
-def _watcher(place: Path) -> Iterator[Put]:
-    with store(place).session() as session:
+def _watcher(zone: Zone) -> Iterator[Put]:
+    with zone.store().session() as session:
         session.claim(_SET, _ID)
         yield lambda path, name: session.put(source_of(path), _SET, name, lambda _: None)
 
 
 @contextmanager
-def _client(place: Path) -> Iterator[Put]:
-    with client(place) as session:
+def _client(zone: Zone) -> Iterator[Put]:
+    with zone.client() as session:
         yield lambda path, name: session.data_objects.put(str(path), f"{_SET}/{name}")
 
 

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.common import Figures, cpu_of, elapsed, fresh, memory_now, memory_peak, table, tell
+from tests.benchmarks.processes import Figures, cpu_of, elapsed, fresh, memory_now, memory_peak
+from tests.benchmarks.telling import table, tell
 from watcher.clock import SystemClock
 from watcher.journal import Journal
 from watcher.pipeline.observe import Sweep

@@ -1,9 +1,21 @@
 """Every benchmark runs, and what it counts is as it must be; times are not asserted."""
 
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks import large, reads, rpcs, sweep
-from tests.benchmarks.common import MIB
+import pytest
+
+from tests.benchmarks import early, idle, large, manners, many, reads, rpcs, small, sweep, zones
+from tests.benchmarks.files import MIB, write_file, write_set
+from tests.benchmarks.proxy import line
+from tests.benchmarks.zones import Zone
+
+
+@pytest.fixture
+def zone(tmp_path: Path) -> Iterator[Zone]:
+    with zones.test_server(tmp_path) as running:
+        yield running
 
 
 def test_a_small_file_costs_one_request(tmp_path: Path) -> None:
@@ -24,7 +36,71 @@ def test_the_sweep_is_measured(tmp_path: Path) -> None:
     assert all(found[f"{name}: cpu"] >= 0 for name in sweep.CASES)
 
 
-def test_a_large_member_is_measured(tmp_path: Path) -> None:
-    found = large.measure(tmp_path, 40 * MIB, times=1)
-    assert found["stored"] == 3
+def test_a_large_member_is_measured(tmp_path: Path, zone: Zone) -> None:
+    found = large.measure(zone, write_file(tmp_path / "data" / "large.bin", 40 * MIB), times=1)
+    assert found["stored"] == 6
     assert found["checksums"] == 1
+    assert found[f"{large.OURS}: reads"] == 1.0
+    assert found[f"{large.OURS}, 20 ms: reads"] == 1.0
+
+
+def test_a_small_member_costs_little_more_than_a_request_on_the_whole_way(tmp_path: Path, zone: Zone) -> None:
+    members = 200
+    data = write_set(tmp_path / "data" / "set", members, 2000).parent
+    found = small.measure(zone, data, rounds=1)
+    assert found[f"{small.OURS}: members"] == members
+    assert members <= found[f"{small.OURS}: requests"] <= 1.2 * members + 20
+    assert found[f"{small.ONE}: requests"] >= 7 * members
+    assert _planes(zone) == 3 * members
+
+
+def test_the_same_set_arrives_over_a_long_line(tmp_path: Path, zone: Zone) -> None:
+    data = write_set(tmp_path / "data" / "set", 8, 2000).parent
+    few = write_set(tmp_path / "few" / "set", 4, 2000).parent
+    small.measure_latency(zone, data, few, rounds=1, round_trip=0.005)
+    assert _planes(zone) == 3 * (8 + 4)
+
+
+def test_the_long_line_delays_and_does_not_serialise(zone: Zone) -> None:
+    with line(zone, 0.1) as long, long.zone.store().session() as session:
+        session.avus(zone.base)  # connected
+        begin = time.monotonic()
+        session.avus(zone.base)
+        assert time.monotonic() - begin >= 0.1
+        assert sum(long.sent().values()) > 1000
+
+
+def test_an_acquisition_is_published_after_its_rule_is_met(zone: Zone) -> None:
+    acquisition = early.Acquisition(planes=5, size=1000, seconds=0.5)
+    found = early.measure(zone, acquisition, "marker")
+    assert found["seconds"] > 0
+    assert found["complete"] <= found["delivered"] <= found["verified"] <= found["published"]
+    assert found["members"] == 5 + 2  # the marker and the manifest
+    assert 0 <= found["sent"] <= 5 * 1000
+
+
+def test_sets_of_many_members_are_measured(zone: Zone) -> None:
+    found = many.measure(zone, (50, 100))
+    assert (found["50: members"], found["100: members"]) == (50, 100)
+    assert found["100: published"] >= found["100: verified"] >= found["100: complete"] > 0
+    assert _planes(zone) == 50 + 100
+
+
+def test_idleness_is_measured(zone: Zone) -> None:
+    found = idle.measure(zone, files=100, seconds=1.0, folders=10)
+    assert found[f"{idle.LIVE}: growing"] == found[f"{idle.PUBLISHED}: published"] == 10
+    assert found[f"{idle.LIVE}: known"] == found[f"{idle.PUBLISHED}: known"] == 100
+
+
+def test_every_byte_of_a_limited_delivery_is_counted_on_the_wire(zone: Zone) -> None:
+    found = manners.measure(zone, total=8_000_000, rate=8)
+    assert found[f"{manners.FREE}: bytes"] == 8_000_000
+    assert found[f"{manners.FREE}: wire"] > 8_000_000
+    assert "refused" in found or found[f"{manners.LIMITED}: wire"] > 8_000_000
+
+
+def _planes(zone: Zone) -> int:
+    """The planes that are good in the zone, of all runs."""
+    assert zone.server
+    stored = zone.server.ask("objects", prefix=zone.base)
+    return sum(item["status"] == 1 and path.endswith(".raw") for path, item in stored.items())

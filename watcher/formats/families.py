@@ -357,7 +357,9 @@ _SET_FOLDERS: Final = tuple(ending for family in FAMILIES for ending in family.f
 
 def candidates(head: bytes, name: str) -> Iterator[Family]:
     """The families that a file may be of, in the order in which they are to be asked."""
-    return (family for family in FAMILIES if family.may_be(head, name))
+    # Most names are nobody's: all patterns in one say so, four times sooner than each by itself.
+    named = _TELLING.fullmatch(name.lower()) is not None
+    return (family for family in FAMILIES if family.begins(head) or (named and family.is_named(name)))
 
 
 def is_set_folder(name: str) -> bool:

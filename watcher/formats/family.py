@@ -36,10 +36,12 @@ class Family:
         """Whether a file of this name should be of this family."""
         return bool(self.endings) and name.lower().endswith(self.endings)
 
-    def may_be(self, head: bytes, name: str) -> bool:
-        """Whether it is worth to ask the module."""
-        if any(head[at : at + len(mark)] == mark for at, mark in self.magic):
-            return True
+    def begins(self, head: bytes) -> bool:
+        """Whether a file with this head may be of this family."""
+        return bool(self.magic) and any(head.startswith(mark, at) for at, mark in self.magic)
+
+    def is_named(self, name: str) -> bool:
+        """Whether a file of this name may be of this family whatever is in it."""
         lower = name.lower()
         return any(fnmatch.fnmatchcase(lower, pattern) for pattern in self.patterns)
 

@@ -144,7 +144,7 @@ class Sweep:
     def _list(self, folder: str, path: Path, seen: Seen) -> tuple[str, ...]:
         seen.listed += 1
         folders: list[str] = []
-        now_there: dict[str, tuple[FileFacts, float]] = {}
+        now_there: dict[str, tuple[FileFacts, os.stat_result]] = {}
         unsure: set[str] = set()
         for entry in _entries(path):
             relative = f"{folder}/{entry.name}" if folder else entry.name
@@ -158,7 +158,7 @@ class Sweep:
                 elif self._wanted.file(relative, entry.name):
                     status = osfacts.status_of(entry)
                     if stat.S_ISREG(status.st_mode):
-                        now_there[entry.name] = osfacts.facts_from(status), max(status.st_mtime, status.st_ctime)
+                        now_there[entry.name] = osfacts.facts_from(status), status
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -172,13 +172,13 @@ class Sweep:
         return tuple(folders)
 
     def _compare(
-        self, folder: str, now_there: dict[str, tuple[FileFacts, float]], unsure: set[str], seen: Seen
+        self, folder: str, now_there: dict[str, tuple[FileFacts, os.stat_result]], unsure: set[str], seen: Seen
     ) -> None:
         known = self._files.known(self.watch.path, folder)
         now = self._clock.now()
         changed = {
-            name: (facts, self._since(name in known, touched, now))
-            for name, (facts, touched) in now_there.items()
+            name: (facts, self._since(name in known, status, now))
+            for name, (facts, status) in now_there.items()
             if known.get(name) != facts
         }
         gone = known.keys() - now_there.keys() - unsure
@@ -186,8 +186,8 @@ class Sweep:
             self._files.record_since(self.watch.path, folder, changed, gone, now)
             seen.changed.add(folder)
 
-    def _since(self, was_known: bool, touched: float, now: float) -> float:
-        return min(touched, now) if self._trust_times and not was_known else now
+    def _since(self, was_known: bool, status: os.stat_result, now: float) -> float:
+        return min(max(status.st_mtime, status.st_ctime), now) if self._trust_times and not was_known else now
 
     def _look_at_live(self, folder: str, seen: Seen) -> None:
         """The listing is the same, but files may have grown: only those that somebody still waits for are asked.
