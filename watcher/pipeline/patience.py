@@ -34,5 +34,5 @@ def pause_after(error: WatcherError, attempts: int, jitter: Callable[[], float])
 
 
 def is_stuck(error: WatcherError, attempts: int) -> bool:
-    """Whether something in the store will not let go by itself."""
-    return isinstance(error, StoreBusy) and attempts + 1 >= BUSY_IS_STUCK
+    """Whether one object in the store will not let go by itself; a whole resource that is down comes back."""
+    return isinstance(error, StoreBusy) and error.path is not None and attempts + 1 >= BUSY_IS_STUCK

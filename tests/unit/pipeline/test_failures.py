@@ -185,7 +185,9 @@ def test_what_stays_locked_is_left_and_the_set_goes_under_a_fresh_name(bench: Be
         nonlocal claimed
         claimed = where if what == "claim" else claimed
         if what == "put" and where == "a.txt" and claimed == "scope/a":
-            raise StoreBusy("scope/a/a.txt: still being written")
+            busy = StoreBusy("scope/a/a.txt: still being written")
+            busy.path = "scope/a/a.txt"
+            raise busy
 
     store.before = locked
     bench.finish()
@@ -206,6 +208,21 @@ def test_what_stays_locked_is_left_and_the_set_goes_under_a_fresh_name(bench: Be
     ((collection, why),) = bench.journal.collections.abandoned()
     assert (collection, "still being written" in why) == ("scope/a", True)
     assert "stuck in scope/a" in one.remarks[0]
+
+
+def test_a_resource_that_is_down_for_long_sends_no_set_elsewhere(bench: Bench) -> None:
+    store = bench.rigged()
+    bench.write("a.dat", b"first")
+    fail_always(store, "put", StoreBusy("its resource is down"))
+    bench.finish()
+    for _ in range(BUSY_IS_STUCK + 3):
+        bench.clock.advance(60)
+        bench.daemon.once()
+    assert bench.only().collection == "scope/a"
+    heal(store)
+    bench.clock.advance(60)
+    bench.daemon.once()
+    assert (bench.only().state, bench.only().collection) == (PUBLISHED, "scope/a")
 
 
 @pytest.mark.parametrize(
