@@ -202,11 +202,15 @@ class Sets:
         ]
 
     def sent(self, image_set: ImageSet, member: Member, sha256: str | None) -> None:
-        """A member has been sent, and this is the digest of what was read; None: it must be sent again."""
+        """A member has been sent, and this is the digest of what was read; None: it must be sent again.
+
+        Nothing is written if another file has taken its name meanwhile, even one of the same size and time.
+        """
         with self._database.transaction() as sql:
             sql.execute(
-                "UPDATE member SET sha256 = ? WHERE set_id = ? AND path = ? AND size = ? AND mtime_ns = ?",
-                (sha256, image_set.id, os.fsencode(member.path), member.facts.size, member.facts.mtime_ns),
+                """UPDATE member SET sha256 = ? WHERE set_id = ? AND path = ?
+                   AND size = ? AND mtime_ns = ? AND identity = ?""",
+                (sha256, image_set.id, os.fsencode(member.path), *member.facts),
             )
 
     def leftovers(self, set_id: str) -> list[str]:
