@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Facility(Program):
 
     server: IrodsServer
     markers: Markers
+    _told: set[tuple[str, str]]
     process: "subprocess.Popen[str] | None" = None
     #: What the program holds at rest once all its connections and threads have come to life.
     full: Holdings | None = None
@@ -126,7 +127,8 @@ class Facility(Program):
 
     def sets_of(self, *paths: Path) -> list[ImageSet]:
         """The newest version of the sets to which these files or directories belong, by their names."""
-        wanted = {path.relative_to(self.data).with_suffix("").as_posix() for path in paths}
+        relative = [path.relative_to(self.data) for path in paths]
+        wanted = {form.as_posix() for path in relative for form in (path, path.with_suffix(""))}
         newest: dict[str, ImageSet] = {}
         for one in self.all_sets():
             place = (one.folder.parent if one.grouped_by == "directory" else one.folder) / one.name
@@ -149,6 +151,12 @@ class Facility(Program):
     def store_trouble(self) -> str:
         """What the program says of the store now; "" if nothing."""
         return str(self.noted("store") or "") if (self.state / FILE_NAME).exists() else ""
+
+    def news(self, what: str, found: Collection[str]) -> set[str]:
+        """What has not been said before: a facility that tests share tells of each trouble in one of them only."""
+        new = {one for one in found if (what, one) not in self._told}
+        self._told.update((what, one) for one in new)
+        return new
 
     def is_published(self, path: Path) -> bool:
         """Whether a file, or each file below a directory, is in a published set as it is now on the disk."""
@@ -226,6 +234,7 @@ def facility(home: Path, *, sweep: str = "1s") -> Iterator[Facility]:
             f"connections: {CONNECTIONS}, collection: '{BASE}/{{instrument}}/{{folder}}/{{set}}'}}"
         )
         made = Facility(home, store, {"TEST_IRODS_PASSWORD": "rods"})
+        made._told = set()
         made.server, made.markers = server, Markers(server, READERS)
         made.data.mkdir()
         made.write_profile(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.e2e.conftest import BASE
-from tests.irods_server import GOOD, INTERMEDIATE, IrodsServer
+from tests.irods_server import GOOD, INTERMEDIATE, IrodsServer, Replica
 from watcher.journal import FILE_NAME, Journal
 from watcher.model import ImageSet, State
 from watcher.provenance import manifest
@@ -17,6 +17,7 @@ from watcher.provenance import manifest
 if TYPE_CHECKING:
     from tests.faults.facility import Facility
 
+USER = "rods"
 MARKER = ("acq:state", "complete", "")
 
 
@@ -89,24 +90,23 @@ def sound_afterwards(
     published = [one for one in sets if one.state is State.PUBLISHED]
     owners = Counter(member.path for one in published for member in members[one.id] if member.path in expected)
     assert owners == dict.fromkeys(expected, 1), "each file is in exactly one published set"
-    assert {one.id: times[one.id] for one in published} == {one.id: 1 for one in published}
-
     objects = facility.server.objects("/")
-    should = {f"{one.collection}/{manifest.NAME}" for one in sets if one.collection in facility.markers.count}
     for one in published:
-        _check_metadata(facility, one)
-        for member in members[one.id]:
-            path = f"{one.collection}/{member.target}"
-            should.add(path)
-            if member.path in expected:
-                sent = hashlib.sha256(objects[path].read()).hexdigest()
-                assert (objects[path].status, sent) == (GOOD, expected[member.path].sha256), path
-    for one in sets:
-        if one.state is State.SUPERSEDED:
-            should |= {f"{one.collection}/{member.target}" for member in members[one.id]}
-    assert facility.markers.too_early == []
-    assert objects.keys() - set(beside) == should - set(beside), "what is in the zone is what was published"
-    _check_collections(facility, {one.collection or "" for one in sets} | set(beside), should | set(beside))
+        if any(member.path in expected for member in members[one.id]):
+            assert times[one.id] == 1, f"{one.name} was published more than once"
+            _check_metadata(facility, one)
+            assert _manifest(objects, one.collection) == {m.target: m.sha256 for m in members[one.id]}
+            for member in members[one.id]:
+                replica = objects[f"{one.collection}/{member.target}"]
+                arrived = hashlib.sha256(replica.read()).hexdigest()
+                assert (replica.status, arrived) == (GOOD, expected[member.path].sha256), replica.path
+    assert facility.news("marked too early", facility.markers.too_early) == set()
+    marked = {collection: _manifest(objects, collection) for collection in facility.markers.count}
+    should = {f"{collection}/{target}" for collection, listed in marked.items() for target in (manifest.NAME, *listed)}
+    assert facility.news("missing from the zone", should - objects.keys()) == set()
+    assert facility.news("left behind in the zone", objects.keys() - should - set(beside)) == set()
+    left = _collections_left(facility, {one.collection or "" for one in sets} | set(beside), should | set(beside))
+    assert facility.news("collections left behind", left) == set()
     _check_holdings(facility)
 
 
@@ -137,13 +137,15 @@ def _check_holdings(facility: "Facility") -> None:
         facility.wait_until(lambda: facility.holdings().within(full), f"no more is held than {full}", 20)
 
 
-def _check_collections(facility: "Facility", ours: Collection[str], objects: Collection[str]) -> None:
-    """Nothing of ours lies anywhere in the zone but the sets, what is in them, and what they are in."""
-    needed = set()
-    for path in [*(f"{one}/" for one in ours if one), *objects]:
+def _collections_left(facility: "Facility", ours: Collection[str], objects: Collection[str]) -> set[str]:
+    """What lies anywhere in the zone and is neither a set, nor in one, nor what sets are in."""
+    needed = {BASE, "/", f"/tempZone/trash/home/{USER}"}
+    for path in [*(f"{one}/" for one in ours if one), *objects, *(f"{one}/" for one in needed)]:
         while path := path.rpartition("/")[0]:
             needed.add(path)
-    there = {path for path in facility.server.collections("/") if path != "/"}
-    given = {BASE, "/tempZone", "/tempZone/home", "/tempZone/home/rods", "/tempZone/trash", "/tempZone/trash/home"}
-    left = there - needed - given - {"/tempZone/trash/home/rods"}
-    assert left == set(), "collections were left behind"
+    return facility.server.collections("/") - needed
+
+
+def _manifest(objects: Mapping[str, Replica], collection: str | None) -> dict[str, str]:
+    lines = objects[f"{collection}/{manifest.NAME}"].read().decode().splitlines()
+    return {target: digest for digest, target in (line.split("  ", 1) for line in lines)}
