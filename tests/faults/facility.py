@@ -91,12 +91,12 @@ class Facility(Program):
     def large(self, name: str, size: int = LARGE) -> Path:
         """One file that goes by the stream lane."""
         path = self.data / f"{name}.dat"
-        with path.with_name(f".{name}.tmp").open("wb") as file:
+        with path.with_name(f".{path.name}.tmp").open("wb") as file:
             file.write(os.urandom(1 << 16))
             file.truncate(size - 5)
             file.seek(size - 5)
             file.write(b"\0last")
-        path.with_name(f".{name}.tmp").replace(path)
+        path.with_name(f".{path.name}.tmp").replace(path)
         return path
 
     def tree(self, name: str, chunks: int, large: int = LARGE) -> Path:
