@@ -7,13 +7,15 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
 
-.PHONY: help demo run test unit lint format bench clean
+.PHONY: help demo run test unit lint format bench faults soak clean
 
 help:
 	@echo "make demo                   a simulated microscope, a watcher and an archive, in a minute"
 	@echo "make run PROFILE=my.yaml    watch your own folder"
 	@echo "make test                   everything that is checked: style, types, layers, tests"
 	@echo "make bench                  the figures (see tests/benchmarks/README.md)"
+	@echo "make faults                 every fault at every stage (tests/faults, the long form)"
+	@echo "make soak SETS=10000        that many image sets under random faults; SEED=4 repeats a run"
 
 demo: $(INSTALLED)
 	$(BIN)/irods-watcher demo demo
@@ -40,6 +42,12 @@ format: $(INSTALLED_TEST)
 
 bench: $(INSTALLED_TEST)
 	$(BIN)/python -m tests.benchmarks
+
+faults: $(INSTALLED_TEST)
+	$(BIN)/python -m pytest tests/faults --long
+
+soak: $(INSTALLED_TEST)
+	$(BIN)/python -m tests.faults.soak $(if $(SETS),--sets $(SETS)) $(if $(SEED),--seed $(SEED))
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

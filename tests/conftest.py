@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 from irods.connection import Connection
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--long`: tests that try a part of something large try all of it (`make faults`)."""
+    parser.addoption("--long", action="store_true", help="the long form of tests that have one")
+
+
 _SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 
 

@@ -115,6 +115,8 @@ class Daemon:
         """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
         try:
             self.check_store()
+            # Whatever trouble a process before this one has told is over.
+            self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
         with self._crew() as crew:
@@ -138,6 +140,7 @@ class Daemon:
             try:
                 if self.journal.sets.in_states(*UNDER_WAY, limit=1):
                     self.check_store()
+                    self.journal.note("store", "")
                 self._drain(self._way(crew))
             except WatcherError as error:
                 result.store_trouble = error

@@ -101,6 +101,8 @@ class Agent:
             position = reach
             if rule.action == "stall":
                 self._pause(rule.seconds)
+            elif rule.action == "hold":
+                self._wait_at(rule)
             elif rule.action == "drop":
                 self._drop(rule)
             elif rule.action == "kill":
@@ -109,6 +111,17 @@ class Agent:
         if length and any(rule.action == "corrupt" for rule in rules):
             view[length // 2] ^= 1
         return view
+
+    def _wait_at(self, rule: Rule) -> None:
+        gate = rule.gate
+        if gate is None:
+            return
+        gate.reached.set()
+        while not gate.opened.wait(0.02):
+            if self._killed.is_set():
+                raise AgentKilledError
+        if gate.lost:
+            self._drop(rule)
 
     def _drop(self, rule: Rule) -> None:
         self._reset = rule.reset
@@ -143,6 +156,8 @@ class Agent:
             position = max(position, reach)
             if rule.action == "stall":
                 self._pause(rule.seconds)
+            elif rule.action == "hold":
+                self._wait_at(rule)
             elif rule.action == "drop":
                 self._drop(rule)
         self._wire.send(answer[position:] if position else answer)

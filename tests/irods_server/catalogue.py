@@ -3,7 +3,7 @@
 import itertools
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .codes import Code, RefusedError
@@ -33,6 +33,8 @@ class Catalogue:
         self.collections: dict[str, Collection] = {}
         self.objects_by_id: dict[int, DataObject] = {}
         self.avus: dict[Triple, Avu] = {}
+        #: Told of each AVU at the moment it is attached, with the lock held.
+        self.witness: Callable[[Entity, Triple], None] | None = None
         self.add_user("public", None, kind="rodsgroup")
 
     def next_id(self) -> int:
@@ -264,6 +266,8 @@ class Catalogue:
         if triple not in self.avus:
             self.avus[triple] = Avu(self.next_id(), *triple, now())
         entity.avus[triple] = self.avus[triple]
+        if self.witness:
+            self.witness(entity, triple)
         return True
 
     def set_access(self, entity: Entity, user: User, level: int) -> None:

@@ -5,9 +5,23 @@ import threading
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Action = Literal["drop", "stall", "error", "kill", "corrupt"]
+Action = Literal["drop", "stall", "hold", "error", "kill", "corrupt"]
 
 SMASHED_CHECKSUM: Final = "sha2:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+
+class Gate:
+    """Where a request waits until a test has done what it wants to do meanwhile."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
+        self.opened = threading.Event()
+        self.lost = False
+
+    def open(self, *, lost: bool = False) -> None:
+        """Let the request go on, or lose its connection there."""
+        self.lost = lost
+        self.opened.set()
 
 
 @dataclass(slots=True)
@@ -25,6 +39,7 @@ class Rule:
     seconds: float = 0.0
     code: int = 0
     message: str = ""
+    gate: Gate | None = None
     seen: int = 0
     used: int = 0
 
@@ -49,6 +64,8 @@ class Faults:
         self.resource_is_down = False
         self._free: int | None = None
         self._lies: list[Rule] = []
+        #: What has struck so far: action, API and logical path.
+        self.struck: list[tuple[Action, int, str]] = []
 
     def drop(
         self,
@@ -81,6 +98,20 @@ class Faults:
     ) -> None:
         """Stop for a while where `drop` would break, then go on."""
         self._add(Rule("stall", api, path, nth, times, after_bytes, reply, seconds=seconds))
+
+    def hold(
+        self,
+        *,
+        api: int | None = None,
+        path: str | None = None,
+        nth: int = 1,
+        after_bytes: int | None = None,
+        reply: bool = False,
+    ) -> Gate:
+        """Stop one request where `drop` would break, until the gate is opened or the agent is killed."""
+        gate = Gate()
+        self._add(Rule("hold", api, path, nth, 1, after_bytes, reply, gate=gate))
+        return gate
 
     def slow(self, seconds: float) -> None:
         """Delay every reply from now on."""
@@ -144,7 +175,9 @@ class Faults:
     def striking(self, api: int, path: str) -> list[Rule]:
         """The rules that hit this request (for agents)."""
         with self._lock:
-            return [rule for rule in self._rules if rule.strikes(api, path)]
+            found = [rule for rule in self._rules if rule.strikes(api, path)]
+            self.struck += [(rule.action, api, path) for rule in found]
+            return found
 
     def lies_about(self, path: str) -> bool:
         """Whether the checksum computed for `path` now is to be wrong (for agents)."""

@@ -5,16 +5,17 @@ import ssl
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from .agents import Agent
-from .entities import Replica
+from .entities import INTERMEDIATE, STALE, Replica
 from .faults import Faults
 from .framing import Wire
-from .permissions import NAMES
+from .permissions import NAMES, READ
 from .zone import LoggedRequest, Zone
 
 
@@ -234,7 +235,25 @@ class IrodsServer:
         with self._zone.catalogue.lock:
             return self._zone.catalogue.collections[path].inherit
 
+    def set_inheritance(self, path: str, readers: str) -> None:
+        """Let a collection hand its access down, and a user or group read it."""
+        with self._zone.catalogue.lock:
+            collection = self._zone.catalogue.collections[path]
+            collection.inherit = True
+            self._zone.catalogue.set_access(collection, self._zone.catalogue.user(readers), READ)
+
+    def mend_stuck_replicas(self) -> None:
+        """Do what an administrator does about replicas that stay INTERMEDIATE: mark them STALE (`iadmin modrepl`)."""
+        with self._zone.catalogue.lock:
+            for item in self._zone.catalogue.objects_by_id.values():
+                if item.status == INTERMEDIATE:
+                    item.status, item.token = STALE, None
+
     # what happened to it
+
+    def watch_metadata(self, witness: Callable[[str, tuple[str, str, str]], None]) -> None:
+        """Call `witness` with the path and each AVU at the moment it is attached; nothing else happens meanwhile."""
+        self._zone.catalogue.witness = lambda entity, triple: witness(entity.path, triple)
 
     @property
     def faults(self) -> Faults:

@@ -1,15 +1,21 @@
 """The journal: the only state of the program, and the only SQL."""
 
+import contextlib
 import json
+import shutil
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
 from watcher.journal.collections import Collections
-from watcher.journal.database import FILE_NAME, Database, Owner, watched_by
+from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
 from watcher.journal.files import Files
 from watcher.journal.sets import Sets
 
 __all__ = ["FILE_NAME", "Collections", "Files", "Journal", "Owner", "Sets", "watched_by"]
+
+_SCRATCH = "scratch-"
 
 
 class Journal:
@@ -23,6 +29,10 @@ class Journal:
     def __init__(self, state: Path, *, owned: bool = False) -> None:
         self.state = state
         self._owner = Owner(state) if owned else None
+        if owned:
+            # What a killed process has left.
+            for folder in state.glob(f"{_SCRATCH}*"):
+                shutil.rmtree(folder, ignore_errors=True)
         try:
             self.database = Database(state, check=owned)
         except BaseException:
@@ -31,6 +41,21 @@ class Journal:
         self.files = Files(self.database)
         self.sets = Sets(self.database)
         self.collections = Collections(self.database, self.sets)
+
+    @contextlib.contextmanager
+    def scratch(self, name: str, content: bytes) -> Iterator[Path]:
+        """A file with this name and content for as long as it is needed. Raises JournalError or JournalFull."""
+        folder = self.state / f"{_SCRATCH}{uuid.uuid4().hex}"
+        try:
+            folder.mkdir()
+            (folder / name).write_bytes(content)
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise state_error(folder, error) from error
+        try:
+            yield folder / name
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def set_aside(self) -> Path | None:

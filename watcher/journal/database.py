@@ -42,13 +42,13 @@ class Owner:
         except Timeout:
             raise JournalInUse(f"{state}: another watcher works with this journal ({_holder(state)})") from None
         except OSError as error:
-            raise _state_error(state, error) from error
+            raise state_error(state, error) from error
         me = {"pid": os.getpid(), "host": osfacts.host_name(), "since": time.time()}
         try:
             (state / _HOLDER).write_text(json.dumps(me), encoding="utf-8")
         except OSError as error:
             self._lock.release()
-            raise _state_error(state, error) from error
+            raise state_error(state, error) from error
 
     def release(self) -> None:
         """Let another process have the journal."""
@@ -92,7 +92,7 @@ class Database:
             state.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._connection = self._open_sound() if check else self._connect()
         except (sqlite3.Error, OSError) as error:
-            raise _state_error(self.path, error) from error
+            raise state_error(self.path, error) from error
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -198,10 +198,11 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise _state_error(self.path, error) from error
+            raise state_error(self.path, error) from error
 
 
-def _state_error(path: Path, error: Exception) -> JournalError:
+def state_error(path: Path, error: Exception) -> JournalError:
+    """What the system or SQLite says of the journal's directory, as our own error."""
     if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or getattr(error, "errno", None) in _NO_SPACE:
         return JournalFull(f"{path}: the disk that holds the journal is full")
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

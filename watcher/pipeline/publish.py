@@ -1,7 +1,5 @@
 """Publication: manifest, metadata in one atomic request, access, and the marker last."""
 
-import tempfile
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from watcher import osfacts
@@ -21,7 +19,7 @@ def publish(image_set: ImageSet, journal: Journal, profile: Profile, session: Se
     zone = profile.instrument.timezone
     there = session.avus(collection)
     if COMPLETE not in there:
-        _send_manifest(manifest.text(members), collection, session, journal.state)
+        _send_manifest(manifest.text(members), collection, session, journal)
         wanted = set(describe(image_set, members, profile, ZoneInfo(zone) if zone else None))
         # An attempt that was cut off may have written values that are no longer true.
         ours = {avu.attribute for avu in wanted}
@@ -36,11 +34,9 @@ def publish(image_set: ImageSet, journal: Journal, profile: Profile, session: Se
         return journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
 
 
-def _send_manifest(text: str, collection: str, session: Session, state: Path) -> None:
-    """Send the manifest like any other file, from a temporary one in the journal's directory."""
-    with tempfile.TemporaryDirectory(dir=state, prefix="manifest-") as folder:
-        path = Path(folder) / manifest.NAME
-        path.write_bytes(text.encode("utf-8"))
+def _send_manifest(text: str, collection: str, session: Session, journal: Journal) -> None:
+    """Send the manifest like any other file."""
+    with journal.scratch(manifest.NAME, text.encode("utf-8")) as path:
         session.put(Source(path, osfacts.facts_at(path)), collection, manifest.NAME, lambda _: None)
 
 

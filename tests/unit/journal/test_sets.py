@@ -185,10 +185,13 @@ def test_a_digest_is_kept_only_for_a_file_that_is_still_the_same(journal: Journa
     }  # fmt: skip
 
 
-def test_a_digest_for_another_generation_of_the_file_is_not_written_down(journal: Journal) -> None:
+@pytest.mark.parametrize("change", [{"size": 2}, {"mtime": 2}, {"identity": "1:2"}], ids=str)
+def test_a_digest_for_another_generation_of_the_file_is_not_written_down(
+    journal: Journal, change: dict[str, Any]
+) -> None:
     made = new(journal)
     old = member("a")
-    journal.sets.freeze(made, [member("a", size=2, mtime=2)])
+    journal.sets.freeze(made, [member("a", **change)])
     journal.sets.sent(made, old, "digest of the old bytes")
     assert digests(journal, made) == {"a": None}
 

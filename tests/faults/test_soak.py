@@ -1,0 +1,17 @@
+"""The short form of the soak test; the long one is `make soak`."""
+
+import pytest
+
+from tests.faults.facility import Facility
+from tests.faults.soak import Soak
+
+
+@pytest.mark.timeout(400)
+def test_a_few_hundred_sets_under_random_faults(alone: Facility) -> None:
+    soak = Soak(alone, sets=250, seed=4)
+    try:
+        soak.run()
+    finally:
+        print(soak.report())  # noqa: T201 - shown with the failure
+    soak.check()
+    assert sum(soak.struck.values()) > 50, "hardly anything has struck"
