@@ -67,7 +67,6 @@ def test_a_full_disk_of_the_journal_is_waited_for(tmp_path: Path, stage: dict[st
             made.kill()
 
 
-@pytest.mark.xfail(strict=True, reason="publish.py: OSError while the manifest is written holds the set as unforeseen")
 def test_a_disk_of_the_journal_without_room_for_another_file_is_waited_for(tmp_path: Path) -> None:
     """The journal itself can go on in the files that it has; the manifest is written beside it before it is sent."""
     with facility(tmp_path) as made:
