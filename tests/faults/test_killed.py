@@ -89,7 +89,7 @@ def test_killed_at_a_commit(
     commits: int, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, when: str
 ) -> None:
     """From the first look at the disk on: what is not yet in the journal is found again."""
-    step = 1 if request.config.getoption("--long") else max(1, commits // 4)
+    step = 1 if request.config.getoption("--long") else max(1, commits // 3)
     for number in range(1, commits + 1, step):
         with facility(tmp_path_factory.mktemp("killed")) as made:
             paths = _one_of_each(made)
