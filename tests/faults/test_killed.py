@@ -16,6 +16,9 @@ from tests.irods_server.faults import Gate
 from watcher import simulate
 from watcher.model import State
 
+#: Several waits of up to 40 s stand in a test, for machines that stall.
+pytestmark = pytest.mark.timeout(180)
+
 #: Where the program is killed: when a message has come, which the server then carries out all the same; when its reply
 #: is on the way; with half of its bytes sent.
 MOMENTS: Final = (

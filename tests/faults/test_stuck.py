@@ -8,6 +8,9 @@ import pytest
 from tests.faults.facility import Facility
 from tests.faults.soundness import MARKER, sound_afterwards, stuck_replicas
 
+#: Several waits of up to 40 s stand in a test, for machines that stall.
+pytestmark = pytest.mark.timeout(180)
+
 #: What leaves a replica stuck: agent death in a small member (606), at the first bytes and at the end of a large one,
 #: and a server that is restarted in the middle of a large one.
 WAYS: Final = (

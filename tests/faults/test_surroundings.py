@@ -17,6 +17,9 @@ from tests.faults.facility import Facility, facility, fresh_name
 from tests.faults.soundness import sound_afterwards
 from watcher.model import State
 
+#: Several waits of up to 40 s stand in a test, for machines that stall.
+pytestmark = pytest.mark.timeout(180)
+
 DAY: Final = 86400.0
 
 
