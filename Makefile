@@ -47,7 +47,7 @@ faults: $(INSTALLED_TEST)
 	$(BIN)/python -m pytest tests/faults --long
 
 soak: $(INSTALLED_TEST)
-	$(BIN)/python -m tests.faults.soak $(if $(SETS),--sets $(SETS)) $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.soak $(if $(SETS),--sets $(SETS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -42,12 +42,13 @@ class Facility(Program):
     markers: Markers
     _told: set[tuple[str, str]]
     process: "subprocess.Popen[str] | None" = None
+    haste: float = HASTE
     #: What the program holds at rest once all its connections and threads have come to life.
     full: Holdings | None = None
 
     def launch(self, *words: str | Path, **faults: str) -> "subprocess.Popen[str]":
         """Start a verb with the shifted patience and other faults of `strange_program`; file access is a user's."""
-        environment = {**self._env(), "FAULTS_PATIENCE": str(PATIENCE), "FAULTS_HASTE": str(HASTE), **faults}
+        environment = {**self._env(), "FAULTS_PATIENCE": str(PATIENCE), "FAULTS_HASTE": str(self.haste), **faults}
         with (self.home / "run.log").open("a", encoding="utf-8") as log:
             process = subprocess.Popen(
                 [sys.executable, str(_LAUNCHER), *map(str, words)],

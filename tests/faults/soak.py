@@ -1,6 +1,7 @@
 """Many small sets under random faults until all are published: `make soak`, or `python -m tests.faults.soak --help`."""
 
 import argparse
+import math
 import random
 import statistics
 import tempfile
@@ -21,7 +22,9 @@ from watcher.model import State
 #: Sets that the instrument may be ahead of the watcher, and how many of them lie in one folder.
 AHEAD: Final = 60
 A_FOLDER: Final = 50
-BATCH: Final = 10
+BATCH: Final = 20
+#: The program's own seconds in one: what it waits between attempts is not what is tried here.
+SOAK_HASTE: Final = 15
 #: Of the sets, the first part during which the program is also killed; then one life of it is measured.
 KILLED: Final = 0.25
 #: What the memory may grow from the first half of that life to the second: a tenth, and this for caches to fill.
@@ -53,14 +56,20 @@ class Soak:
     seconds: float = 0.0
     _chance: random.Random = field(default_factory=random.Random)
 
-    def run(self, patience: float = 120.0) -> None:
-        """Write, strike and wait until all is published; AssertionError if nothing moves for `patience` seconds."""
+    def run(self, *, patience: float = 120.0, limit: float = math.inf) -> None:
+        """Write, strike and wait until all is published; AssertionError if nothing moves for `patience` seconds.
+
+        After `limit` seconds nothing more is written, and `sets` is what has been.
+        """
         begin = moved = time.monotonic()
         published = 0
         self._chance.seed(self.seed)
+        self.made.haste = SOAK_HASTE
         self.made.warm_up()
         self.made.server.faults.struck.clear()
         while published < self.sets:
+            if time.monotonic() > begin + limit:
+                self.sets = self.written
             self.made.run()
             now_published = self._published()
             if now_published > published:
@@ -204,12 +213,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--minutes", type=float, default=math.inf, help="write no more sets after so long")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)  # noqa: T201
     with tempfile.TemporaryDirectory(prefix="irods-watcher-soak-") as home, facility(Path(home)) as made:
         soak = Soak(made, options.sets, options.seed)
         try:
-            soak.run()
+            soak.run(limit=60 * options.minutes)
         finally:
             print(soak.report(), flush=True)  # noqa: T201
         soak.check()

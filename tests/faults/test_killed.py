@@ -16,6 +16,9 @@ from tests.irods_server.faults import Gate
 from watcher import simulate
 from watcher.model import State
 
+#: Several waits of up to 40 s stand in a test, for machines that stall.
+pytestmark = pytest.mark.timeout(180)
+
 #: Where the program is killed: when a message has come, which the server then carries out all the same; when its reply
 #: is on the way; with half of its bytes sent.
 MOMENTS: Final = (
@@ -87,7 +90,7 @@ def test_killed_at_a_commit(
     commits: int, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, when: str
 ) -> None:
     """From the first look at the disk on: what is not yet in the journal is found again."""
-    step = 1 if request.config.getoption("--long") else max(1, commits // 4)
+    step = 1 if request.config.getoption("--long") else max(1, commits // 3)
     for number in range(1, commits + 1, step):
         with facility(tmp_path_factory.mktemp("killed")) as made:
             paths = _one_of_each(made)

@@ -12,6 +12,9 @@ import pytest
 from tests.faults.facility import PATIENCE, Facility, fresh_name
 from tests.faults.soundness import sound_afterwards
 
+#: Several waits of up to 40 s stand in a test, for machines that stall.
+pytestmark = pytest.mark.timeout(180)
+
 #: The messages of a clean delivery by the stage they belong to.
 STAGES: Final = {
     681: "the claim, collections between",

@@ -12,6 +12,9 @@ from tests.faults.soundness import OnDisk, sound_afterwards
 from tests.irods_server.faults import Gate
 from watcher.model import State
 
+#: Several waits of up to 40 s stand in a test, for machines that stall.
+pytestmark = pytest.mark.timeout(180)
+
 #: More than a stream may have on its way at a time, so that holding its first block holds the reading.
 HUGE: Final = 28 << 20
 

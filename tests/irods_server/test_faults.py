@@ -196,3 +196,49 @@ def test_cut_connections_leave_stale(server: IrodsServer, session: Any) -> None:
     server.drop_connections()
     lose(connection)
     assert replica(server, f"{HOME}/x").status == STALE
+
+
+@pytest.mark.parametrize("reply", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("lost", [False, True], ids=["goes on", "lost"])
+def test_a_held_message_waits_for_its_gate(server: IrodsServer, session: Any, *, reply: bool, lost: bool) -> None:
+    gate = server.faults.hold(api=606, path=f"{HOME}/*", reply=reply)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(put, session, f"{HOME}/x", ONE_KIB)
+        assert gate.reached.wait(10)
+        assert not sending.done()
+        assert (f"{HOME}/x" in server.objects()) is reply
+        gate.open(lost=lost)
+        if lost:
+            with pytest.raises(NetworkException):
+                sending.result(10)
+        else:
+            sending.result(10)
+    assert (f"{HOME}/x" in server.objects()) is (reply or not lost)
+    assert server.faults.struck == [("hold", 606, f"{HOME}/x")]
+
+
+def test_a_held_message_does_not_hold_up_the_end_of_the_server(session: Any, server: IrodsServer) -> None:
+    gate = server.faults.hold(api=606)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(put, session, f"{HOME}/x", ONE_KIB)
+        assert gate.reached.wait(10)
+        server.stop()
+        with pytest.raises(NetworkException):
+            sending.result(10)
+
+
+def test_metadata_is_witnessed_at_the_moment_it_is_attached(server: IrodsServer, session: Any) -> None:
+    seen: list[tuple[str, tuple[str, str, str], int]] = []
+    server.watch_metadata(lambda path, avu: seen.append((path, avu, len(server.avus(path)))))
+    session.collections.get(HOME).metadata.add("a", "1")
+    session.collections.get(HOME).metadata.add("b", "2", "mm")
+    assert seen == [(HOME, ("a", "1", ""), 1), (HOME, ("b", "2", "mm"), 2)]
+
+
+def test_an_administrator_mends_what_is_stuck(server: IrodsServer, session: Any) -> None:
+    server.faults.kill_agent(api=606)
+    with pytest.raises(NetworkException):
+        put(session, f"{HOME}/x", ONE_KIB)
+    assert replica(server, f"{HOME}/x").status == INTERMEDIATE
+    server.mend_stuck_replicas()
+    assert replica(server, f"{HOME}/x").status == STALE
