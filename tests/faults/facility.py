@@ -76,7 +76,7 @@ class Facility(Program):
         warm = self.tree("warm-up", 12)
         self.wait_published(warm)
         self.server.faults.clear()
-        self.wait_until(lambda: self.holdings().connections == CONNECTIONS + 1, "all connections are used")
+        self.wait_until(lambda: self.holdings().connections == CONNECTIONS, "all connections are used")
         self.full = self.holdings()
 
     # what the instrument writes

@@ -1,6 +1,7 @@
 """Starts the program as `python -m watcher` does, with what no user can set and a test must.
 
 FAULTS_PATIENCE   seconds without an answer after which a connection is given up (the program's own: 60)
+FAULTS_STUCK      how often a replica is found busy before it counts as stuck (the program's own: 15)
 FAULTS_CLOCK      a file with the seconds by which the computer's clock is wrong now
 FAULTS_DIE_AT     `before 7` or `after 7`: SIGKILL at the seventh commit to the journal
     FAULTS_COUNT      a file to write the number of commits to, as it grows
@@ -14,6 +15,7 @@ from pathlib import Path
 from watcher.cli.main import main
 from watcher.clock import SystemClock
 from watcher.journal.database import Database
+from watcher.pipeline import patience
 from watcher.stores.irods import IrodsStore
 
 
@@ -58,6 +60,8 @@ if __name__ == "__main__":
         _shorten_patience(float(os.environ["FAULTS_PATIENCE"]))
     if "FAULTS_HASTE" in os.environ:
         _hurry(float(os.environ["FAULTS_HASTE"]))
+    if "FAULTS_STUCK" in os.environ:
+        patience.BUSY_IS_STUCK = int(os.environ["FAULTS_STUCK"])  # type: ignore[misc]
     if "FAULTS_CLOCK" in os.environ:
         _set_the_clock_by(Path(os.environ["FAULTS_CLOCK"]))
     if "FAULTS_DIE_AT" in os.environ:
