@@ -15,4 +15,4 @@ def test_a_few_hundred_sets_under_random_faults(alone: Facility, capsys: pytest.
         with capsys.disabled():
             print(f"\n{soak.report()}")  # noqa: T201 - for the log of CI
     soak.check()
-    assert sum(soak.struck.values()) > 50, "hardly anything has struck"
+    assert sum(soak.struck.values()) > 20, "hardly anything has struck"
