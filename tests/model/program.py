@@ -27,10 +27,13 @@ class Interference:
     """What the world does at the n-th time that the program asks something of it.
 
     Places are `claim.before`, `put.after` and so on for the store's operations, `before` and `after` for any of them,
-    `sending` while bytes are sent, `journal.before` and `journal.after` around each change, and `clock`.
+    `sending` while bytes are sent, `clock`, and `look:journal.before`, `look:journal.after`, `step:journal.before` and
+    `step:journal.after` around each change that the journal gets from the one or the other half of the program.
     """
 
     def __init__(self) -> None:
+        #: Which half of the program is at work: `look`, `step`, or none.
+        self.busy = ""
         self._plans: list[_Plan] = []
         self._lock = threading.Lock()
         self._own = threading.local()
@@ -260,13 +263,13 @@ def _watch_changes(journal: Journal, world: Interference) -> None:
             with real() as sql:
                 yield sql
             return
-        world.at("journal.before")
+        world.at(f"{world.busy}:journal.before")
         own.within = True
         try:
             with real() as sql:
                 yield sql
         finally:
             own.within = False
-        world.at("journal.after")
+        world.at(f"{world.busy}:journal.after")
 
     journal.database.transaction = transaction  # type: ignore[method-assign]

@@ -98,3 +98,26 @@ def test_what_a_killed_put_left_of_a_file_that_is_gone_is_not_part_of_the_publis
     bench.finish()
     assert bench.states() == {"run": State.PUBLISHED}
     assert bench.archived("scope/run") == {"a": b"pixels"}
+
+
+@pytest.mark.xfail(strict=True, reason="what an attempt has sent is a leftover only as long as the journal knows it")
+def test_a_member_that_is_gone_since_the_journal_was_lost_is_not_in_the_archive(bench: Bench) -> None:
+    store = bench.rigged()
+    bench.configure(sets={"group": "directory"})
+    bench.write("run/a")
+    gone = bench.write("run/b")
+
+    def die(what: str, where: str) -> None:
+        if what == "replicas":
+            store.before = nothing
+            raise Killed
+
+    store.before = die
+    with pytest.raises(Killed):
+        bench.finish()
+    gone.unlink()
+    bench.lose_journal()
+    bench.finish()
+    bench.finish()
+    assert bench.states() == {"run": State.PUBLISHED}
+    assert bench.archived("scope/run") == {"a": b"pixels"}

@@ -35,7 +35,7 @@ from watcher.profile import load
 EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "0"))
 OPERATIONS = ("claim", "put", "replicas", "remove", "avus", "annotate", "open_to_readers")
 STORE = ("before", "after", *(f"{one}.{when}" for one in OPERATIONS for when in ("before", "after")))
-JOURNAL = ("journal.before", "journal.after")
+JOURNAL = ("look:journal.before", "look:journal.after", "step:journal.before", "step:journal.after")
 ERRORS = (
     StoreUnreachable, StoreFull, StoreBusy, FixityError, NotAllowed, StoreError, LoginRefused, SourceUnreadable,
     RuntimeError,
@@ -44,7 +44,7 @@ ERRORS = (
 PAUSES = (0.5, 25.0, 70.0, 130.0, 4000.0, 300_000.0)
 
 contents = st.sampled_from(sorted(CONTENTS))
-calls = st.sampled_from([0, 0, 0, 1, 1, 2, 3, 5, 8, 13])
+calls = st.sampled_from([0, 0, 1, 1, 2, 3, 4, 5, 6, 8])
 #: Which of the few files of an example.
 which = st.integers(0, 3)
 changes = st.sampled_from(["write", "append", "truncate", "exchange", "copy_back", "touch", "delete", "rename", ""])
@@ -62,7 +62,6 @@ class TheWay(RuleBasedStateMachine):
         self.archive = Archive(self.base)
         self.world = Interference()
         self.clock = ShiftingClock(self.world)
-        self.busy = ""
         self.untouched = self.disk.picture()
 
     @initialize(
@@ -93,13 +92,13 @@ class TheWay(RuleBasedStateMachine):
     def run(self, what: str, work: Callable[[], object]) -> None:
         """The program does something, and may be killed by that."""
         self.untouched = self.disk.picture()
-        self.busy = what
+        self.world.busy = what
         try:
             work()
         except Killed:
             self.restart()
         finally:
-            self.busy = ""
+            self.world.busy = ""
 
     # The instrument, and people with a file manager
 
@@ -190,12 +189,13 @@ class TheWay(RuleBasedStateMachine):
         self.changed(number, how)
         self.work(work)
 
-    @rule(calls=calls, times=st.sampled_from([1, 3]), number=which, how=changes, work=works)
-    def journals_disk_is_full(self, calls: int, times: int, number: int, how: str, work: str) -> None:
+    @rule(place=st.sampled_from(JOURNAL[::2]), calls=calls, times=st.sampled_from([1, 3]), number=which, how=changes,
+          work=works)  # fmt: skip
+    def journals_disk_is_full(self, place: str, calls: int, times: int, number: int, how: str, work: str) -> None:
         def fail(_: str) -> None:
             raise JournalFull("the disk is full")
 
-        self.world.plan("journal.before", calls, times, fail)
+        self.world.plan(place, calls, times, fail)
         self.changed(number, how)
         self.work(work)
 
@@ -230,11 +230,11 @@ class TheWay(RuleBasedStateMachine):
                 self.program.order(what, other)
             else:
                 self.changed(other, what, "33")
-            if self.busy == "look" and noticed:
+            if self.world.busy == "look" and noticed:
                 self.step_all()
-            elif self.busy == "step" and noticed:
+            elif self.world.busy == "step" and noticed:
                 self.program.look()
-            if self.busy == "step" and noticed == "judge":
+            if self.world.busy == "step" and noticed == "judge":
                 self.clock.shift(150.0)
                 self.program.judge()
 
@@ -263,6 +263,7 @@ class TheWay(RuleBasedStateMachine):
         self.world.clear()
         self.program.close()
         lose_journal(self.base / "state")
+        self.archive.journal_was_lost = True
         self.program = self.started()
 
     @rule(verb=st.sampled_from(["retry", "skip"]), number=st.integers(0, 5))
