@@ -36,7 +36,7 @@ class Interference:
         self.busy = ""
         self._plans: list[_Plan] = []
         self._lock = threading.Lock()
-        self._own = threading.local()
+        self._acting = False
         self._dead = False
 
     def plan(self, place: str, number: int, times: int, act: Callable[[str], None]) -> None:
@@ -57,16 +57,16 @@ class Interference:
         """The program is at a place now."""
         if self._dead:
             raise Killed
-        if getattr(self._own, "acting", False):
+        if self._acting:
             return
         with self._lock:
             acts = [plan.act for plan in self._plans if plan.place in places and plan.is_due()]
-        self._own.acting = True
+        self._acting = True
         try:
             for act in acts:
                 act(target)
         finally:
-            self._own.acting = False
+            self._acting = False
 
 
 class _Plan:
