@@ -58,9 +58,8 @@ class Archive:
     def damage(self, target: str) -> None:
         """The disk loses a bit of what was just written and is not published."""
         for one in self.collections().values():
-            if target in one.files and not one.published:
-                file = self.path / one.name / target
-                file.write_bytes(one.files[target] + b"?")
+            if (content := one.files.get(target)) and not one.published:
+                (self.path / one.name / target).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
     def collections(self) -> dict[str, Collection]:
         """Everything that a set has claimed, by its name."""
