@@ -138,3 +138,26 @@ def test_a_step_that_fails_for_a_set_that_was_forgotten_meanwhile_is_no_trouble_
 
     store.before = joined
     assert bench.finish().store_trouble is None
+
+
+@pytest.mark.xfail(strict=True, reason="FolderSession.avus says {} of an archive that has gone away")
+def test_an_archive_that_goes_away_behind_the_marker_supersedes_the_former_version_when_it_is_back(
+    bench: Bench,
+) -> None:
+    store = bench.rigged()
+    bench.write("a.dat", b"first")
+    bench.finish()
+    bench.write("a.dat", b"second")
+    away = bench.base / "away"
+
+    def go(what: str, where: str) -> None:
+        if what == "marker":
+            store.after = nothing
+            bench.archive.rename(away)
+
+    store.after = go
+    bench.finish()
+    away.rename(bench.archive)
+    bench.finish()
+    assert bench.avus("scope/a.v2")["acq:state"] == "complete"
+    assert bench.avus("scope/a")["acq:state"] == "superseded"
