@@ -1,6 +1,7 @@
 """What the model of the way found, each with as little as it takes. The marks go when it is mended."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,11 @@ class Killed(BaseException):
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Bench:
+def bench(tmp_path: Path) -> Iterator[Bench]:
     """An instrument's folder, a watcher and an archive."""
-    return Bench(tmp_path)
+    made = Bench(tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.mark.xfail(strict=True, reason="census: a file still names the set that an earlier group of the look forgot")
