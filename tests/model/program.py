@@ -12,7 +12,9 @@ from watcher.daemon import Daemon
 from watcher.errors import StaleSet, UsageError, WatcherError
 from watcher.journal import FILE_NAME, Journal
 from watcher.model import UNDER_WAY, ImageSet, Member, State
-from watcher.pipeline.deliver import Crew
+from watcher.pipeline.conveyor import Conveyor
+from watcher.pipeline.crew import Crew
+from watcher.pipeline.early import Early
 from watcher.pipeline.way import Way
 from watcher.profile import Profile
 from watcher.stores.base import Session, Store
@@ -171,7 +173,13 @@ class Program:
         with contextlib.suppress(WatcherError):
             self._daemon.check_store()
         self._crew = Crew(store, 1)
-        self._way = Way(profile, self.journal, self._daemon.destinations, self._crew, clock, told, jitter=lambda: 0.5)
+        self._trouble: list[WatcherError] = []
+        way = Way(profile, self.journal, store, self._daemon.destinations, self._crew, clock, told, jitter=lambda: 0.5)
+        early = Early(profile, self.journal, store, way.sending, clock)
+        self._conveyor = Conveyor(
+            profile, self.journal, way, early, self._crew, clock,
+            stop=threading.Event(), resting=lambda: 0.0, note_store=self._note,
+        )  # fmt: skip
 
     def look(self, *, deep: bool = False, folders: set[str] | None = None) -> WatcherError | None:
         """Sweep everything, or look at some folders; what passes is returned."""
@@ -184,15 +192,14 @@ class Program:
         return _passing(watching.judge)
 
     def step_all(self) -> WatcherError | None:
-        """Take every set whose time has come as far as it goes; trouble of the whole store is returned."""
-        for image_set in self.journal.sets.in_states(*UNDER_WAY):
-            going: ImageSet | None = image_set
-            while going and going.state in UNDER_WAY and going.retry_at <= self._clock.now():
-                try:
-                    going = self._way.step(going)
-                except WatcherError as error:
-                    return error
-        return None
+        """Take every set on whose time has come, and send what has come to rest; trouble of the store is returned."""
+        self._trouble = []
+        while not self._trouble and self._conveyor.round() == 0:
+            pass
+        return self._trouble[0] if self._trouble else None
+
+    def _note(self, error: WatcherError | None) -> None:
+        self._trouble += [error] if error else []
 
     def order(self, verb: str, number: int) -> None:
         """A person says `retry` or `skip` of one set, from another process."""

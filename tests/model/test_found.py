@@ -25,7 +25,6 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
-@pytest.mark.xfail(strict=True, reason="census: a file still names the set that an earlier group of the look forgot")
 def test_a_folder_that_turns_out_to_hold_a_listed_set_beside_its_planes_does_not_stop_the_watcher(bench: Bench) -> None:
     bench.write("x/img_z001.tif")
     for name, content in zip(SERIES, ("first of series", "second of series"), strict=True):
@@ -35,7 +34,6 @@ def test_a_folder_that_turns_out_to_hold_a_listed_set_beside_its_planes_does_not
     assert bench.groups() == {"s": {f"x/{name}" for name in SERIES}, "x": {"x/img_z001.tif"}}
 
 
-@pytest.mark.xfail(strict=True, reason="drop_empty is asked only when something changed somewhere")
 def test_a_set_whose_files_are_gone_and_that_is_tried_again_says_so_again(bench: Bench) -> None:
     store = bench.rigged()
     bench.write("stays.dat")
@@ -57,7 +55,6 @@ def test_a_set_whose_files_are_gone_and_that_is_tried_again_says_so_again(bench:
     assert bench.journal.sets.find("a").state is State.HELD
 
 
-@pytest.mark.xfail(strict=True, reason="_no_new_version forgets a set that has changed since it was compared")
 def test_a_change_while_a_version_is_found_to_be_no_new_one_is_delivered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,7 +79,6 @@ def test_a_change_while_a_version_is_found_to_be_no_new_one_is_delivered(
     assert b"second" in bench.archived().values()
 
 
-@pytest.mark.xfail(strict=True, reason="nobody removes what a killed put has left of a file that is gone meanwhile")
 def test_what_a_killed_put_left_of_a_file_that_is_gone_is_not_part_of_the_published_set(bench: Bench) -> None:
     bench.configure(sets={"group": "directory"})
     bench.write("run/a")
@@ -104,7 +100,6 @@ def test_what_a_killed_put_left_of_a_file_that_is_gone_is_not_part_of_the_publis
     assert bench.archived("scope/run") == {"a": b"pixels"}
 
 
-@pytest.mark.xfail(strict=True, reason="what an attempt has sent is a leftover only as long as the journal knows it")
 def test_a_member_that_is_gone_since_the_journal_was_lost_is_not_in_the_archive(bench: Bench) -> None:
     store = bench.rigged()
     bench.configure(sets={"group": "directory"})
@@ -127,7 +122,6 @@ def test_a_member_that_is_gone_since_the_journal_was_lost_is_not_in_the_archive(
     assert bench.archived("scope/run") == {"a": b"pixels"}
 
 
-@pytest.mark.xfail(strict=True, reason="Way._failed asks for a set that a sweep has joined to another one meanwhile")
 def test_a_step_that_fails_for_a_set_that_was_forgotten_meanwhile_is_no_trouble_of_the_store(bench: Bench) -> None:
     store = bench.rigged()
     bench.write("a.dat")
@@ -143,7 +137,6 @@ def test_a_step_that_fails_for_a_set_that_was_forgotten_meanwhile_is_no_trouble_
     assert bench.finish().store_trouble is None
 
 
-@pytest.mark.xfail(strict=True, reason="FolderSession.avus says {} of an archive that has gone away")
 def test_an_archive_that_goes_away_behind_the_marker_supersedes_the_former_version_when_it_is_back(
     bench: Bench,
 ) -> None:

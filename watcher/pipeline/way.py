@@ -142,8 +142,8 @@ class Way:
 
     def _failed(self, set_id: str, error: WatcherError) -> None:
         # The step itself may have written to the set before it failed.
-        image_set = self.journal.sets.get(set_id)
-        if image_set.state not in UNDER_WAY:
+        image_set = self.journal.sets.maybe(set_id)
+        if image_set is None or image_set.state not in UNDER_WAY:
             return  # a person or a sweep has decided otherwise meanwhile
         now = self.clock.now()
         sets = self.journal.sets

@@ -176,6 +176,7 @@ class FolderSession:
                 record = json.loads(path.read_text(encoding="utf-8"))
                 return frozenset(Avu(*avu) for avu in record["metadata"])
             except FileNotFoundError:
+                self._store.check("")  # an archive that went away says nothing either
                 return frozenset()
             except (ValueError, KeyError, TypeError) as error:
                 raise StoreError(
