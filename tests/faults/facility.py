@@ -43,6 +43,8 @@ class Facility(Program):
     _told: set[tuple[str, str]]
     process: "subprocess.Popen[str] | None" = None
     haste: float = HASTE
+    #: Those that the profile allows, and that of the conveyor.
+    most_connections = CONNECTIONS + 1
     #: What the program holds at rest once all its connections and threads have come to life.
     full: Holdings | None = None
 
@@ -76,7 +78,6 @@ class Facility(Program):
         warm = self.tree("warm-up", 12)
         self.wait_published(warm)
         self.server.faults.clear()
-        self.wait_until(lambda: self.holdings().connections == CONNECTIONS, "all connections are used")
         self.full = self.holdings()
 
     # what the instrument writes

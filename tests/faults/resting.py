@@ -23,12 +23,16 @@ class Holdings:
             sources = tuple(file.path for file in process.open_files() if Path(file.path).is_relative_to(data))
             return cls(process.num_fds(), process.num_threads(), connections, sources)
 
-    def within(self, before: "Holdings") -> bool:
-        """Whether nothing has been added since."""
+    def within(self, before: "Holdings", most: int) -> bool:
+        """Whether nothing has been added since but connections that were not used yet, up to `most` of them.
+
+        Each of these has one descriptor and may have a thread.
+        """
+        unused = max(0, most - before.connections)
         return (
-            self.descriptors <= before.descriptors
-            and self.threads <= before.threads
-            and self.connections <= before.connections
+            self.connections <= most
+            and self.descriptors <= before.descriptors + unused
+            and self.threads <= before.threads + unused
             and not self.sources
         )
 

@@ -22,7 +22,6 @@ from watcher.model import State
 #: Sets that the instrument may be ahead of the watcher, and how many of them lie in one folder.
 AHEAD: Final = 60
 A_FOLDER: Final = 50
-BATCH: Final = 20
 #: The program's own seconds in one: what it waits between attempts is not what is tried here.
 SOAK_HASTE: Final = 15
 #: Of the sets, the first part during which the program is also killed; then one life of it is measured.
@@ -49,6 +48,8 @@ class Soak:
     made: Facility
     sets: int
     seed: int
+    #: After so many sets something is made to go wrong.
+    batch: int = 20
     struck: Counter[str] = field(default_factory=Counter)
     samples: list[Sample] = field(default_factory=list)
     mended: set[str] = field(default_factory=set)
@@ -77,7 +78,7 @@ class Soak:
                 self._sample(published)
             assert time.monotonic() < moved + patience, f"nothing moves: {self._stuck_sets()}"
             if self.written < min(self.sets, published + AHEAD):
-                self._write(min(BATCH, self.sets - self.written))
+                self._write(min(self.batch, self.sets - self.written))
                 self._strike(killing=self.written < KILLED * self.sets)
             else:
                 self._help()
@@ -194,7 +195,7 @@ class Soak:
     def _sample(self, published: int) -> None:
         step = max(1, self.sets // 200)
         last = self.samples[-1].published if self.samples else 0
-        if self.written >= KILLED * self.sets + BATCH and published >= last + step:
+        if self.written >= KILLED * self.sets + self.batch and published >= last + step:
             now = self.made.holdings()
             assert self.made.process is not None
             self.samples.append(Sample(published, resident_memory(self.made.process.pid), now.descriptors, now.threads))

@@ -134,7 +134,9 @@ def _check_metadata(facility: "Facility", image_set: ImageSet) -> None:
 def _check_holdings(facility: "Facility") -> None:
     full = facility.full
     if full is not None and facility.process is not None and facility.process.poll() is None:
-        facility.wait_until(lambda: facility.holdings().within(full), f"no more is held than {full}", 20)
+        facility.wait_until(
+            lambda: facility.holdings().within(full, facility.most_connections), f"no more is held than {full}", 20
+        )
 
 
 def _collections_left(facility: "Facility", ours: Collection[str], objects: Collection[str]) -> set[str]:

@@ -102,8 +102,8 @@ def test_killed_at_a_commit(
 
 @pytest.mark.timeout(300)
 def test_killed_again_and_again_at_random(alone: Facility, request: pytest.FixtureRequest) -> None:
-    """Short: 10 kills in the delivery of 20 sets; long: 50 kills in that of 60 sets with 200 files."""
-    series, stacks, kills = (35, 25, 50) if request.config.getoption("--long") else (12, 8, 10)
+    """Short: 6 kills in the delivery of 12 sets; long: 50 kills in that of 60 sets with 200 files."""
+    series, stacks, kills = (35, 25, 50) if request.config.getoption("--long") else (7, 5, 6)
     _acquire(alone.data, series, stacks)
     expected = alone.expected(alone.data)
     alone.server.faults.slow(0.002)  # so that the kills fall everywhere on the way
@@ -120,7 +120,7 @@ def test_killed_again_and_again_at_random(alone: Facility, request: pytest.Fixtu
         time.sleep(chance.uniform(0, 0.05))
         alone.kill()
         at_kill.append(len(alone.server.objects()))
-    assert len({count for count in at_kill if 0 < count < all_objects}) > 3, at_kill
+    assert len({count for count in at_kill if 0 < count < all_objects}) >= kills // 3, at_kill
     alone.server.faults.clear()
     alone.run()
     alone.wait_published(alone.data, seconds=120)

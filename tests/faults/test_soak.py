@@ -8,7 +8,7 @@ from tests.faults.soak import Soak
 
 @pytest.mark.timeout(400)
 def test_a_few_hundred_sets_under_random_faults(alone: Facility, capsys: pytest.CaptureFixture[str]) -> None:
-    soak = Soak(alone, sets=250, seed=4)
+    soak = Soak(alone, sets=200, seed=4, batch=8)
     try:
         soak.run()
     finally:
