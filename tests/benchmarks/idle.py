@@ -26,7 +26,6 @@ PUBLISHED, LIVE = "all published", "all live"
 WALKERS = ("scandir and stat, nothing kept", "first sweep of all", "first sweep after a start")
 #: Long ago, so that folders rest and their times are trusted.
 _AGE = 86400.0
-_TIMES = 3
 
 
 def run(place: Path, *, small: bool) -> None:
@@ -62,13 +61,13 @@ def run(place: Path, *, small: bool) -> None:
     tell("  live: sets that still grow, since 24 h without a change are asked for. The journal was made, not earned")
 
 
-def measure(zone: Zone, files: int, seconds: float, folders: int = FOLDERS) -> Figures:
+def measure(zone: Zone, files: int, seconds: float, folders: int = FOLDERS, times: int = 3) -> Figures:
     """Times of the walks, then CPU and memory of `run` with everything published, and with everything live."""
     data = zone.place / "data"
     make_tree(data, files, folders)
     found: Figures = {}
     walk(str(data), "")  # so that none of what follows reads the disk for the first time
-    for number in range(_TIMES):
+    for number in range(times):
         state = str(zone.place / f"state-{number}")
         for name, function in zip(WALKERS, (walk, sweep, sweep), strict=True):
             for key, value in fresh(function, str(data), state).items():

@@ -40,6 +40,7 @@ def test_the_sweep_is_measured(tmp_path: Path) -> None:
     assert all(found[f"{name}: cpu"] >= 0 for name in sweep.CASES)
 
 
+@pytest.mark.timeout(180)
 def test_a_large_member_is_measured(tmp_path: Path, zone: Zone) -> None:
     found = large.measure(zone, write_file(tmp_path / "data" / "large.bin", 40 * MIB), times=1)
     assert found["stored"] == 6
@@ -101,6 +102,7 @@ def _echo(tmp_path: Path) -> Iterator[Zone]:
         thread.join()
 
 
+@pytest.mark.timeout(180)
 def test_an_acquisition_is_published_after_its_rule_is_met(zone: Zone) -> None:
     acquisition = early.Acquisition(planes=5, size=1000, seconds=0.5)
     found = early.measure(zone, acquisition, "marker")
@@ -117,8 +119,9 @@ def test_sets_of_many_members_are_measured(zone: Zone) -> None:
     assert _planes(zone) == 50 + 100
 
 
+@pytest.mark.timeout(180)
 def test_idleness_is_measured(zone: Zone) -> None:
-    found = idle.measure(zone, files=100, seconds=1.0, folders=10)
+    found = idle.measure(zone, files=100, seconds=1.0, folders=10, times=1)
     assert found[f"{idle.LIVE}: growing"] == found[f"{idle.PUBLISHED}: published"] == 10
     assert found[f"{idle.LIVE}: known"] == found[f"{idle.PUBLISHED}: known"] == 100
 
