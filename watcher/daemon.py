@@ -225,8 +225,10 @@ class Daemon:
                 conveyor.wake()
                 # However many events come, looking takes a tenth of a core and not more.
                 breath = max(_BREATH, min(_LONGEST_BREATH, 9 * (self._clock.now() - begin)))
-                self._clock.wait(pause, self._wake)
-                self._clock.wait(breath, self._stop)
+                looked = self._clock.now()
+                gather = _BREATH if self._clock.wait(pause, self._wake) else 0.0
+                # Counted from the look: what is due must not wait for it once more.
+                self._clock.wait(max(gather, looked + breath - self._clock.now()), self._stop)
         finally:
             for hint in hints:
                 hint.stop()

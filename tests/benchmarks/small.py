@@ -43,7 +43,7 @@ def run(place: Path, *, small: bool) -> None:
             rows.append([*row, "-" if math.isnan(requests) else f"{requests / members:.3f}"])
         table(("", "s", "members/s", f"times {FOUR}", "requests a member"), rows)
         if zone.server:
-            tell(f"  requests of {OURS}: {_by_api(found)}")
+            tell(f"  requests of {OURS}, on {found[f'{OURS}: connections']:.0f} connections: {_by_api(found)}")
         tell(
             f"  {OURS}: CPU {found[f'{OURS}: cpu']:.2f} s; verified and published. The others: stored, and that is all"
         )
@@ -77,7 +77,9 @@ def measure(zone: Zone, data: Path, rounds: int) -> Figures:
             for key, value in way(f"run-{number}-{position}").items():
                 found[f"{name}: {key}"] = min(value, found.get(f"{name}: {key}", math.inf))
             if zone.server:
-                apis = Counter(one["api"] for one in zone.server.ask("requests") if one["api"] != _LOGIN)
+                asked = zone.server.ask("requests")
+                apis = Counter(one["api"] for one in asked if one["api"] != _LOGIN)
+                found[f"{name}: connections"] = len({one["connection"] for one in asked})
                 found[f"{name}: requests"] = apis.total()
                 found |= {f"{name}: api {api}": count for api, count in apis.items()}
     return found

@@ -1,7 +1,11 @@
 """Every benchmark runs, and what it counts is as it must be; times are not asserted."""
 
+import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,7 @@ def test_the_sweep_is_measured(tmp_path: Path) -> None:
     assert all(found[f"{name}: cpu"] >= 0 for name in sweep.CASES)
 
 
+@pytest.mark.timeout(180)
 def test_a_large_member_is_measured(tmp_path: Path, zone: Zone) -> None:
     found = large.measure(zone, write_file(tmp_path / "data" / "large.bin", 40 * MIB), times=1)
     assert found["stored"] == 6
@@ -61,15 +66,43 @@ def test_the_same_set_arrives_over_a_long_line(tmp_path: Path, zone: Zone) -> No
     assert _planes(zone) == 3 * (8 + 4)
 
 
-def test_the_long_line_delays_and_does_not_serialise(zone: Zone) -> None:
-    with line(zone, 0.1) as long, long.zone.store().session() as session:
-        session.avus(zone.base)  # connected
+def test_the_long_line_delays_and_does_not_serialise(tmp_path: Path) -> None:
+    # 50 ms each way; one piece after the other would take 10 s, together they take as long as sending them, 1 s.
+    pieces = [number.to_bytes(4, "big") for number in range(200)]
+    with _echo(tmp_path) as zone, line(zone, 0.1) as long, socket.create_connection(long.zone.address) as there:
+        there.sendall(b"first")
+        assert there.recv(5, socket.MSG_WAITALL) == b"first"
         begin = time.monotonic()
-        session.avus(zone.base)
-        assert time.monotonic() - begin >= 0.1
-        assert sum(long.sent().values()) > 1000
+        for piece in pieces:
+            there.sendall(piece)
+            time.sleep(0.005)
+        assert there.recv(4 * len(pieces), socket.MSG_WAITALL) == b"".join(pieces)
+        assert 0.1 <= time.monotonic() - begin < 6
+        there.shutdown(socket.SHUT_WR)
+        assert there.recv(1) == b""
+        assert sum(long.sent().values()) == 5 + 4 * len(pieces)
 
 
+@contextmanager
+def _echo(tmp_path: Path) -> Iterator[Zone]:
+    """A server that says again what it hears, in the place of a zone."""
+
+    def say_again(listening: socket.socket) -> None:
+        heard, _ = listening.accept()
+        with heard:
+            while data := heard.recv(65536):
+                heard.sendall(data)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=say_again, args=(listening,))
+        thread.start()
+        file = tmp_path / "irods_environment.json"
+        file.write_text(json.dumps({"irods_host": "127.0.0.1", "irods_port": listening.getsockname()[1]}))
+        yield Zone("echo", file, "/", tmp_path)
+        thread.join()
+
+
+@pytest.mark.timeout(180)
 def test_an_acquisition_is_published_after_its_rule_is_met(zone: Zone) -> None:
     acquisition = early.Acquisition(planes=5, size=1000, seconds=0.5)
     found = early.measure(zone, acquisition, "marker")
@@ -86,8 +119,9 @@ def test_sets_of_many_members_are_measured(zone: Zone) -> None:
     assert _planes(zone) == 50 + 100
 
 
+@pytest.mark.timeout(180)
 def test_idleness_is_measured(zone: Zone) -> None:
-    found = idle.measure(zone, files=100, seconds=1.0, folders=10)
+    found = idle.measure(zone, files=100, seconds=1.0, folders=10, times=1)
     assert found[f"{idle.LIVE}: growing"] == found[f"{idle.PUBLISHED}: published"] == 10
     assert found[f"{idle.LIVE}: known"] == found[f"{idle.PUBLISHED}: known"] == 100
 
