@@ -34,7 +34,7 @@ def _of_series(number: int, *names: str) -> bytes:
 SERIES = ("s_1.ome.tif", "s_2.ome.tif")
 FILES = (
     "a.dat", "a.txt", "b.tif", "x/a.dat", "x/b.tif", "x/img_z001.tif", "x/img_z002.tif", "x/y/a.dat",
-    f"w/{SERIES[0]}", f"w/{SERIES[1]}", "manifest-sha256.txt", "odd\udcff%20'\n.dat", "c.dat.tmp",
+    f"w/{SERIES[0]}", f"w/{SERIES[1]}", "w/img_z001.tif", "manifest-sha256.txt", "odd\udcff%20'\n.dat", "c.dat.tmp",
 )  # fmt: skip
 _ONE = _tiff(1)
 CONTENTS = {

@@ -256,7 +256,6 @@ class TheWay(RuleBasedStateMachine):
         self.program.close()
         if how == "journal lost":
             lose_journal(self.base / "state")
-            self.archive.journal_was_lost = True
         self.clock.shift({"clock ahead": 300_000.0, "clock back": -300_000.0}.get(how, 0.0))
         self.program = self.started()
 

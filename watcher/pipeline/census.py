@@ -17,10 +17,14 @@ _DONE = frozenset({State.PUBLISHED, State.RELEASED})
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """Enters groups of one watched folder into the journal; each call leaves the journal consistent."""
+    """Enters groups of one watched folder into the journal; each call leaves the journal consistent.
+
+    `settle` is the folder's, in seconds: a set is not judged sooner after a change.
+    """
 
     root: Path
     journal: Journal
+    settle: float = 0.0
 
     def enter(self, groups: Iterable[Group], now: float) -> list[tuple[ImageSet, Group]]:
         """Give each group its set, and return those that grow, with their groups. Raises StaleSet."""
@@ -109,7 +113,9 @@ class Census:
     def _grown(self, image_set: ImageSet, group: Group) -> ImageSet:
         changes: dict[str, object] = {}
         if image_set.last_change < group.changed_at:
-            changes |= {"last_change": group.changed_at, "problems": (), "attempts": 0, "retry_at": 0.0}
+            # No rule is met before the change has settled, and each judgement lists its folders again.
+            judge_at = group.changed_at + self.settle
+            changes |= {"last_change": group.changed_at, "problems": (), "attempts": 0, "retry_at": judge_at}
         if (image_set.format, image_set.grouped_by) != (group.format, group.grouped_by) and _is_untouched(image_set):
             changes |= {"format": group.format, "grouped_by": group.grouped_by}
         return self.journal.sets.change(image_set, **changes) if changes else image_set

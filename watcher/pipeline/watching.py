@@ -29,9 +29,10 @@ class Watching:
         self.watch = watch
         self.sweep = Sweep(watch, journal, clock, trust_times=trust_times)
         self.assembly = Assembly(watch, profile.sets, journal)
-        self.census = Census(watch.path, journal)
+        self.census = Census(watch.path, journal, watch.settle)
         self._complete = profile.complete
         self._rule = whole_rule(profile.complete, watch)
+        self._has_signals = bool(profile.complete.marker or profile.complete.name)
         self._by_formats = profile.sets.group == "auto"
         self._journal = journal
         self._store = store
@@ -140,7 +141,9 @@ class Watching:
                     image_set, State.HELD, now, reason, reason=reason, waits_for=verdict.waits_for, whole=False
                 )
         else:
-            self._journal.sets.change(image_set, waits_for=verdict.waits_for, retry_at=self._next_look(image_set, now))
+            only_time = not (group.missing or group.problems or image_set.problems or self._has_signals)
+            look = self._next_look(image_set, now, only_time=only_time)
+            self._journal.sets.change(image_set, waits_for=verdict.waits_for, retry_at=look)
 
     def _newcomers_asked(self, image_set: ImageSet, group: Group, now: float) -> float | None:
         """When files will have been asked that came beside a set before it was quiet long enough; None if all were.
@@ -156,11 +159,13 @@ class Watching:
             return None
         return max(newest + self.watch.settle, now) + 0.1
 
-    def _next_look(self, image_set: ImageSet, now: float) -> float:
+    def _next_look(self, image_set: ImageSet, now: float, *, only_time: bool) -> float:
+        """When to judge again if no file changes: when a rule about time may be met, else at every sweep."""
         settled = image_set.last_change + self.watch.settle
         quiet = image_set.last_change + max(self._complete.quiet, self.watch.settle)
         deadline = image_set.last_change + self._complete.deadline
-        return min(time for time in (settled, quiet, deadline, now + self.watch.sweep) if time > now)
+        times = (settled, quiet, deadline, *(() if only_time else (now + self.watch.sweep,)))
+        return min((time for time in times if time > now), default=now + self.watch.sweep)
 
     def _freeze(
         self, image_set: ImageSet, group: Group, now: float, by: str, *, whole: bool, problems: tuple[str, ...]

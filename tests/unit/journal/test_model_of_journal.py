@@ -233,11 +233,6 @@ class JournalAndModel(RuleBasedStateMachine):
             return known
         return None
 
-    def reborn(self, form: Form) -> bool:
-        """Whether the set was forgotten and another one has its identifier (see the test for that below)."""
-        known = self.model.sets.get(form.image_set.id)
-        return known is not None and known.born != form.born
-
     @rule(target=forms, form=forms, hand=hands, now=times, number=st.integers(0, 9))
     def advance(self, form: Form, hand: int, now: float, number: int) -> Form:
         """A move that is allowed, if there is one."""
@@ -251,8 +246,6 @@ class JournalAndModel(RuleBasedStateMachine):
 
     def move(self, form: Form, to: State, hand: int, now: float) -> Form:
         """Exactly what `MOVES` allows is done."""
-        if self.reborn(form):
-            return form
         sets = self.hands[hand].sets
         if to not in MOVES[form.image_set.state]:
             with pytest.raises(WatcherError, match="cannot go from") as refused:
@@ -268,8 +261,6 @@ class JournalAndModel(RuleBasedStateMachine):
 
     @rule(target=forms, form=forms, hand=hands, at=times, what=st.sampled_from(["claimed", "times", "words"]))
     def change(self, form: Form, hand: int, at: float, what: str) -> Form:
-        if self.reborn(form):
-            return form
         possible: dict[str, dict[str, Any]] = {
             "claimed": {"claimed": True},
             "times": {"retry_at": at, "last_change": at, "attempts": form.image_set.attempts + 1},
@@ -286,8 +277,6 @@ class JournalAndModel(RuleBasedStateMachine):
         collections = self.hands[hand].collections
         if in_the_way:
             assert collections.take(form.image_set, collection) is None
-            return form
-        if self.reborn(form):
             return form
         known = self.model.sets.get(form.image_set.id)
         if known is None:

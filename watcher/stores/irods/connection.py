@@ -24,8 +24,10 @@ from watcher.stores.irods.failures import Dropped, TlsDisagreement, refusal, rou
 
 #: What the slowest line that is served carries in a second, in bytes: each request is given the time for its own.
 SLOWEST_LINE: Final = 128 * 1024
-#: An agent's memory grows with each put (irods#8612), so that its connection is given up after so many requests.
-MOST_REQUESTS: Final = 500
+#: An agent's memory grows with each put (irods#8612), so that its connection is given up after so many requests that
+#: make data objects: puts, opens and extractions.
+MOST_MADE: Final = 500
+_MAKING: Final = frozenset({606, 602, 665})
 
 _BROKEN = (OSError, struct.error, ET.ParseError, ValueError, TypeError, AttributeError)
 
@@ -72,7 +74,7 @@ class Connection:
         self._clock = clock
         self._wire: _Wire | None = None
         self._since = 0.0
-        self._requests = 0
+        self._made = 0
         self._unread = 0
 
     def call(
@@ -97,7 +99,7 @@ class Connection:
         wire = self._connected()
         body = message.pack().encode()
         header = iRODSMessage.pack_header("RODS_API_REQ", len(body), 0, len(data), api)
-        self._requests += 1
+        self._made += api in _MAKING
         self._unread += 1
         with self._in_use(about):
             wire.socket.settimeout(self._patience + len(data) / SLOWEST_LINE)
@@ -132,7 +134,7 @@ class Connection:
             # An operation was interrupted: its reply would be taken for the next one's.
             self.abort()
         old = self._clock() - self._since > self.environment.max_age
-        if self._wire is not None and (old or self._requests >= MOST_REQUESTS):
+        if self._wire is not None and (old or self._made >= MOST_MADE):
             self.close()
 
     def close(self) -> None:
@@ -165,7 +167,7 @@ class Connection:
     def _connected(self) -> "_Wire":
         if self._wire is None:
             self._wire = self._connect()
-            self._since, self._requests = self._clock(), 0
+            self._since, self._made = self._clock(), 0
         return self._wire
 
     def _connect(self) -> "_Wire":

@@ -55,7 +55,9 @@ class IrodsSession:
         """One request up to 32 MiB; one more for each collection below the set's that this session has not seen yet."""
         path = f"{collection}/{target}"
         check_length(path)
-        self._operation(lambda: self._make_between(collection, target))
+        self._connection.refresh()
+        if "/" in target:
+            self._again(lambda: self._make_between(collection, target))
         try:
             return self._transfer.put(source, path, progress)
         except NotAllowed:
