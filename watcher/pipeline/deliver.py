@@ -44,6 +44,10 @@ class Sending:
                 return self.journal.collections.claimed(image_set)
         raise Conflict(f"{image_set.collection or image_set.name}: this collection belongs to something else already")
 
+    def is_published(self, image_set: ImageSet) -> frozenset[Avu]:
+        """The markers on a claimed collection that say that it must never change again; none while it may."""
+        return self.crew.do(lambda session: session.avus(collection_of(image_set))) & {COMPLETE, SUPERSEDED}
+
     def send(self, image_set: ImageSet, members: Iterable[Member]) -> None:
         """Send these members and note each that has arrived. Raises StoreError or SourceError of the first failure."""
         errands = plan(members, self.store.lanes(), self.crew.workers)
@@ -94,8 +98,7 @@ class Delivery:
         elif not self.crew.do(lambda session: session.claim(collection_of(image_set), image_set.id)):
             # Claimed again because somebody may have removed it meanwhile; but then it was given to something else.
             raise Conflict(f"{image_set.collection}: this collection belongs to something else now")
-        state = self.crew.do(lambda session: session.avus(collection_of(image_set))) & {COMPLETE, SUPERSEDED}
-        if state:
+        if state := self.sending.is_published(image_set):
             # Published, though the journal does not say so: it was lost, or its files changed just at the marker.
             return self._recognise(image_set, members, now(), newest=SUPERSEDED not in state)
         unsent = [member for member in members if member.sha256 is None]

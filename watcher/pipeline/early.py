@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from watcher.clock import Clock
-from watcher.errors import StaleSet, WatcherError
+from watcher.errors import Conflict, StaleSet, WatcherError
 from watcher.journal import Journal
 from watcher.journal.files import SeenFile
 from watcher.model import ImageSet, Member, State
@@ -138,6 +138,9 @@ class Early:
         sending = self._sending(image_set.root)
         if not image_set.claimed:
             image_set = sending.claim(image_set, unsent)
+        if sending.is_published(image_set):
+            # The journal was lost, or the marker was the last thing before a kill. The end of the set deals with it.
+            raise Conflict(f"{image_set.collection}: it is published already")
         self._journal.sets.intend(image_set, unsent)
         sending.send(image_set, unsent)
 

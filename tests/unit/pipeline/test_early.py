@@ -159,6 +159,24 @@ def test_a_later_version_waits_until_it_is_known_to_be_one(bench: Bench, eager: 
     assert bench.states() == {"run": State.SUPERSEDED, "run.v2": PUBLISHED}
 
 
+def test_nothing_is_ever_sent_early_into_a_published_collection(bench: Bench, rig: RiggedStore) -> None:
+    """The journal was lost, and a file has changed since: version 1 is what it was."""
+    bench.configure(sets={"group": "directory"})
+    path = bench.write("run/a.dat", b"old")
+    bench.finish()
+    bench.lose_journal()
+    path.write_bytes(b"other")
+    bench.journal  # noqa: B018 - opened by this thread
+    with Crew(rig, 2) as crew:
+        eager = Eager(bench, crew)
+        eager()
+        eager(after=30)
+    assert bench.archived() == {"scope/run/a.dat": b"old"}
+    bench.finish()
+    bench.finish()
+    assert bench.archived() == {"scope/run/a.dat": b"old", "scope/run.v2/a.dat": b"other"}
+
+
 def test_a_set_that_is_in_hand_has_its_turn_later(bench: Bench, eager: Eager) -> None:
     bench.write("run/a.dat", b"a")
     eager()
