@@ -22,6 +22,7 @@ from watcher.pipeline.observe import Seen
 from watcher.pipeline.patience import LONGEST_WAIT
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
+from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
@@ -141,6 +142,7 @@ class Daemon:
                 if self.journal.sets.in_states(*UNDER_WAY, limit=1):
                     self.check_store()
                     self.journal.note("store", "")
+                Withdrawals(self.journal, crew, self._clock).clear()
                 self._drain(self._way(crew))
             except WatcherError as error:
                 result.store_trouble = error

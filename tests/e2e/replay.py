@@ -210,8 +210,12 @@ class Replay:
         there = {key: one.state for key, one in self.sets().items()}
         assert there.keys() == self.expected.keys(), self.story()
         assert all(state in self.expected[key] for key, state in there.items()), self.story()
+        self._wait(lambda: not self.journal.collections.withdrawals(), "what was sent for nothing to be withdrawn")
         collections = {path.parent for path in self.archive.rglob("irods-watcher.json")}
-        assert collections == set(self.collections.values()), f"{collections}"
+        # What was sent early of sets that wait for a person is there, and nobody can read it.
+        early = {self.archive / str(one.collection) for one in self.sets().values() if one.state is not State.PUBLISHED}
+        assert collections - early == set(self.collections.values()) - early, f"{collections}"
+        assert all(_is_closed(one) for one in collections - set(self.collections.values()))
         for key, collection in self.collections.items():
             assert _content(collection) == self.contents[key], f"{key} was changed after it was published"
         assert not self.told.failures, self.story()
@@ -386,6 +390,10 @@ def _running(daemon: Daemon) -> Iterator[None]:
         thread.join()
     if mistakes:
         raise mistakes[0]
+
+
+def _is_closed(collection: Path) -> bool:
+    return not collection.stat().st_mode & 0o077 and '"uploading"' in (collection / "irods-watcher.json").read_text()
 
 
 def _content(collection: Path) -> dict[str, str]:

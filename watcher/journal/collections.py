@@ -1,6 +1,6 @@
 """Which set goes to which collection, and what is left of those that no set goes to any more."""
 
-from watcher.errors import StoreBusy
+from watcher.errors import StaleSet
 from watcher.journal.database import Database
 from watcher.journal.sets import Sets
 from watcher.model import ImageSet
@@ -20,12 +20,12 @@ class Collections:
     def take(self, image_set: ImageSet, collection: str) -> ImageSet | None:
         """Let the set go to this collection; None if it is abandoned, or another set goes there, above or below it.
 
-        Raises StaleSet, and StoreBusy if it is still to be cleared of what a forgotten set has left there.
+        Raises StaleSet, also if it is still to be cleared of what a forgotten set has left there.
         """
         with self._database.transaction() as sql:
             near, values = _near(collection)
             if sql.execute(f"SELECT 1 FROM withdrawal WHERE {near}", values).fetchone():
-                raise StoreBusy(f"{collection}: what an earlier set has left there is still to be removed")
+                raise StaleSet(f"{collection}: what an earlier set has left there is still to be removed")
             if sql.execute(f"SELECT 1 FROM abandoned WHERE {near}", values).fetchone():
                 return None
             others = f"SELECT 1 FROM image_set WHERE id <> ? AND ({near})"

@@ -3,7 +3,6 @@
 import contextlib
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from watcher.clock import Clock
@@ -14,8 +13,8 @@ from watcher.pipeline.crew import Crew
 from watcher.pipeline.early import Early
 from watcher.pipeline.patience import LONGEST_WAIT
 from watcher.pipeline.way import Way
+from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
-from watcher.stores.base import Session
 
 #: One carrier takes only sets with so many bytes to send or less, so that they are not stuck behind huge ones.
 SMALL: Final = 256 * 1024 * 1024
@@ -57,7 +56,7 @@ class Conveyor:
         self._pause = 1.0
         self._trouble = False
         self._answers = 0
-        self._not_before: dict[str, float] = {}
+        self._withdrawals = Withdrawals(journal, crew, clock)
         self._turns = [watch.path for watch in profile.watch]
         self._priority = {watch.path: watch.priority for watch in profile.watch}
         self._wakes = [threading.Event() for _ in range(max(2, crew.workers))]
@@ -140,7 +139,7 @@ class Conveyor:
                 return None, self._pause_until - now
             if self._trouble and self._in_hand:
                 return None, self._pause
-            self._withdraw()
+            self._withdrawals.clear(self._in_hand)
             image_set = self._oldest(now, most) or self._early.next_set(self._in_hand)
             if image_set is None:
                 at = min(self._journal.sets.next_retry() or now + LONGEST_WAIT, self._early.next_look)
@@ -157,23 +156,6 @@ class Conveyor:
                 return image_set
         return None
 
-    def _withdraw(self) -> None:
-        """Remove from the store what was sent early of sets that turned out to be none."""
-        now = self._clock.now()
-        for collection, set_id in self._journal.collections.withdrawals():
-            if set_id in self._in_hand or now < self._not_before.get(collection, 0.0):
-                continue
-            try:
-                self._crew.do(partial(_withdraw, collection, set_id))
-            except WatcherError as error:
-                if error.store_wide:
-                    raise
-                if error.transient:
-                    self._not_before[collection] = now + LONGEST_WAIT
-                    continue
-                self._journal.collections.give_up(collection, now, str(error))
-            self._journal.collections.withdrawn(collection)
-
     def _failed(self, error: WatcherError, image_set: ImageSet | None) -> None:
         with self._lock:
             now = self._clock.now()
@@ -185,7 +167,3 @@ class Conveyor:
             # Another set is the next probe, in case the trouble is with this one after all.
             with contextlib.suppress(WatcherError):
                 self._journal.sets.change(self._journal.sets.get(image_set.id), retry_at=self._pause_until)
-
-
-def _withdraw(collection: str, set_id: str, session: Session) -> None:
-    session.withdraw(collection, set_id)

@@ -1,5 +1,6 @@
 """Early delivery: members of a growing set that have come to rest go out at once, so that little is left at its end."""
 
+import json
 import math
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from watcher.journal.files import SeenFile
 from watcher.model import ImageSet, Member, State
 from watcher.pipeline.deliver import Sending
 from watcher.pipeline.destination import members_in
+from watcher.pipeline.plan import HEAVY
 from watcher.pipeline.validate import kind_of, validate
 from watcher.profile import Profile
 from watcher.stores.base import Store
@@ -112,24 +114,28 @@ class Early:
         return self._journal.files.rested(image_set.id, self._dealt_with.get(image_set.id), until, limit)
 
     def _ready(self, image_set: ImageSet, files: Sequence[SeenFile]) -> list[SeenFile]:
-        """Those up to the first of which it is not yet known what it is, and so perhaps not whose."""
+        """Those up to the first of which it is not yet known what it is and whose.
+
+        Where neither the profile nor a format says what belongs together, a file that comes last may say so.
+        """
         if image_set.grouped_by == "directory":
             return list(files)
-        first = next((n for n, file in enumerate(files) if file.stale), len(files))
-        ready = list(files[:first])
-        if len(ready) == 1 and self._journal.files.size_of_set(image_set.id) == 1:
-            return [] if self._is_unfinished(image_set.root, ready[0]) else ready
-        return ready
+        first = next((n for n, file in enumerate(files) if not _is_known(file)), len(files))
+        return list(files[:first])
 
-    def _is_unfinished(self, root: Path, file: SeenFile) -> bool:
-        """A file that only pauses, as a time series does between two pictures, would be sent for nothing."""
+    def _is_unfinished(self, image_set: ImageSet, file: SeenFile) -> bool:
+        """A large file that only pauses, as a time series does between two pictures, would be sent for nothing."""
+        if file.facts.size <= HEAVY and self._journal.files.size_of_set(image_set.id) > 1:
+            return False
         try:
-            return validate(root, [(file.path, kind_of(root, file, self._formats))]).sound is False
+            found = validate(image_set.root, [(file.path, kind_of(image_set.root, file, self._formats))])
         except OSError:
             return True
+        return found.sound is False and any(problem.startswith(f"{file.name}: ") for problem in found.problems)
 
     def _send(self, image_set: ImageSet, files: Sequence[SeenFile]) -> None:
-        members = members_in(image_set.folder, files, self._store)
+        finished = [file for file in files if not self._is_unfinished(image_set, file)]
+        members = members_in(image_set.folder, finished, self._store)
         known = self._journal.sets.known_of(image_set, (member.path for member in members))
         unsent = [member for member in members if _is_unsent(member, known.get(member.path))]
         if not unsent:
@@ -143,6 +149,13 @@ class Early:
             raise Conflict(f"{image_set.collection}: it is published already")
         self._journal.sets.intend(image_set, unsent)
         sending.send(image_set, unsent)
+
+
+def _is_known(file: SeenFile) -> bool:
+    """Whether a format knows the file, and it does not belong to one in a folder above that is still to come."""
+    if file.stale or not file.claim:
+        return False
+    return bool(json.loads(file.claim)[0]) and '"../' not in file.claim
 
 
 def _is_unsent(member: Member, known: Member | None) -> bool:

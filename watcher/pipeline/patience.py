@@ -10,6 +10,8 @@ from watcher.errors import FixityError, SourceUnreadable, StoreBusy, WatcherErro
 
 #: The longest time in seconds between two attempts at what may pass.
 LONGEST_WAIT: Final = 60.0
+#: And the pause in seconds after what was nobody's fault.
+SOON: Final = 0.5
 #: So often is a replica found busy before it counts as stuck: for some ten minutes, which is longer than a server needs
 #: to notice that a client is gone (its own keepalive, mostly two minutes).
 BUSY_IS_STUCK: Final = 15

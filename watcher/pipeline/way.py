@@ -24,7 +24,7 @@ from watcher.model import UNDER_WAY, Avu, ImageSet, Member, State
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.deliver import Delivery, Sending, collection_of
 from watcher.pipeline.destination import Destination
-from watcher.pipeline.patience import is_stuck, pause_after
+from watcher.pipeline.patience import SOON, is_stuck, pause_after
 from watcher.pipeline.publish import publish
 from watcher.pipeline.validate import kind_of, validate
 from watcher.pipeline.verify import verify
@@ -74,6 +74,7 @@ class Way:
         try:
             moved = self._take(image_set)
         except StaleSet:
+            self._postpone(image_set.id)
             return None
         except WatcherError as error:
             if error.store_wide:
@@ -127,6 +128,13 @@ class Way:
             problems=tuple(dict.fromkeys((*image_set.problems, *found.problems))), embedded=found.embedded,
             remarks=tuple(dict.fromkeys((*image_set.remarks, *found.remarks))),
         )  # fmt: skip
+
+    def _postpone(self, set_id: str) -> None:
+        """Somebody has changed the set, or its place is not free yet: soon again, but not at once."""
+        with self.journal.database.transaction():
+            image_set = self.journal.sets.maybe(set_id)
+            if image_set is not None and image_set.state in UNDER_WAY:
+                self.journal.sets.change(image_set, retry_at=self.clock.now() + SOON)
 
     def _go_elsewhere(self, image_set: ImageSet, error: WatcherError, now: float) -> ImageSet:
         """Deliver under a fresh name: a replica that stays locked cannot be written nor removed by us."""

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from tests.unit.pipeline.conftest import Bench
-from watcher.errors import StoreBusy
+from watcher.errors import StaleSet
 from watcher.formats.base import Claim
 from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.pipeline.assemble import Assembly
@@ -217,7 +217,7 @@ def test_the_collection_of_a_forgotten_set_is_to_be_cleared(bench: Bench) -> Non
     assert set(bench.states()) == {"b"}
     assert bench.journal.collections.withdrawals() == [("scope/a", forgotten.id)]
     # Until then no other set goes there, and no name is lost by that.
-    with pytest.raises(StoreBusy):
+    with pytest.raises(StaleSet):
         bench.journal.collections.take(bench.only(), "scope/a")
     bench.journal.collections.withdrawn("scope/a")
     assert bench.journal.collections.take(bench.only(), "scope/a")

@@ -140,6 +140,28 @@ def test_a_single_file_that_is_visibly_unfinished_is_not_sent(bench: Bench, rig:
     assert bench.archived() == {}
 
 
+def test_where_nothing_says_what_belongs_together_the_end_is_waited_for(bench: Bench, rig: RiggedStore) -> None:
+    bench.configure(sets={"group": "auto"})
+    bench.write("Data0000.dat", b"of a slide whose file comes last, perhaps")
+    with Crew(rig, 1) as crew:
+        eager = Eager(bench, crew)
+        eager()
+        eager(after=30)
+    assert bench.archived() == {}
+    bench.finish()
+    assert bench.states() == {"Data0000": PUBLISHED}
+
+
+def test_a_large_member_that_is_visibly_unfinished_waits_and_the_others_go(bench: Bench, eager: Eager) -> None:
+    bench.write("run/small.tif", b"II*\0" + (1000).to_bytes(4, "little"))
+    large = bench.write("run/large.tif", b"II*\0" + (1000).to_bytes(4, "little"))
+    with large.open("r+b") as file:
+        file.truncate(40 << 20)
+    eager()
+    eager(after=30)
+    assert set(bench.archived("scope/run")) == {"small.tif"}
+
+
 def test_a_profile_can_do_without(bench: Bench, rig: RiggedStore) -> None:
     bench.configure(complete={"early": False})
     bench.write("a.dat")
