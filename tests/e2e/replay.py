@@ -31,7 +31,7 @@ from watcher.stores.folder import FolderStore
 
 PROFILES = Path(__file__).parents[2] / "profiles"
 #: How long a checkpoint waits for what it expects.
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 
 @dataclass(frozen=True, slots=True)
