@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from watcher.clock import Clock
-from watcher.errors import WatcherError
+from watcher.errors import LoginRefused, StoreUnreachable, WatcherError
 from watcher.journal import Journal
 from watcher.model import UNDER_WAY, ImageSet, State
 from watcher.pipeline.crew import Crew
@@ -51,11 +51,10 @@ class Conveyor:
         self._note_store = note_store
         self._lock = threading.Lock()
         self._in_hand: set[str] = set()
-        # While the store is in trouble: when to try it again, the pause after that, and what it had answered before.
+        # While the store is in trouble: when to try it again, the pause after that, and whether it is over.
         self._pause_until = 0.0
         self._pause = 1.0
-        self._trouble = False
-        self._answers = 0
+        self._is_over: Callable[[], bool] | None = None
         self._withdrawals = Withdrawals(journal, crew, clock)
         self._turns = [watch.path for watch in profile.watch]
         self._priority = {watch.path: watch.priority for watch in profile.watch}
@@ -108,7 +107,8 @@ class Conveyor:
             if image_set is None:
                 return wait
             self.wake()  # there may be more, for another carrier
-            self._carry_on(image_set)
+            if self._carry_on(image_set):
+                self._recovered()
         except WatcherError as error:
             if not self._stop.is_set():
                 self._failed(error, image_set)
@@ -118,26 +118,27 @@ class Conveyor:
                     self._in_hand.discard(image_set.id)
         return 0.0
 
-    def _carry_on(self, image_set: ImageSet) -> None:
+    def _carry_on(self, image_set: ImageSet) -> bool:
+        """Whether it came to the end of its way."""
         if image_set.state is State.GROWING:
             self._early.step(image_set)
-            return
+            return False
         following: ImageSet | None = image_set
         while following and following.state in UNDER_WAY and not self._stop.is_set():
             following = self._way.step(following)
+        return following is not None and following.state is State.PUBLISHED
 
     def _take(self, most: int | None) -> tuple[ImageSet | None, float]:
         """A set for one carrier, or the seconds until there may be one. Raises WatcherError."""
         with self._lock:
             now = self._clock.now()
-            if self._trouble and self._crew.answers > self._answers:
-                self._trouble, self._pause, self._pause_until = False, 1.0, 0.0
-                self._note_store(None)
+            if self._is_over and self._is_over():
+                self._clear_trouble()
             if rest := self._resting():
                 return None, min(rest, LONGEST_WAIT)
             if now < self._pause_until:
                 return None, self._pause_until - now
-            if self._trouble and self._in_hand:
+            if self._is_over and self._in_hand:
                 return None, self._pause
             self._withdrawals.clear(self._in_hand)
             image_set = self._oldest(now, most) or self._early.next_set(self._in_hand)
@@ -156,11 +157,28 @@ class Conveyor:
                 return image_set
         return None
 
+    def _sign_of_recovery(self, error: WatcherError) -> Callable[[], bool]:
+        """How it will show that others need not wait for the whole set that is the probe."""
+        answers, sent = self._crew.answers, self._crew.sent
+        if isinstance(error, StoreUnreachable | LoginRefused):
+            return lambda: self._crew.answers > answers
+        # A full resource answers all questions, and so does the store while the journal's disk is full.
+        return lambda: self._crew.sent > sent
+
+    def _recovered(self) -> None:
+        with self._lock:
+            if self._is_over:
+                self._clear_trouble()
+
+    def _clear_trouble(self) -> None:
+        self._is_over, self._pause, self._pause_until = None, 1.0, 0.0
+        self._note_store(None)
+
     def _failed(self, error: WatcherError, image_set: ImageSet | None) -> None:
         with self._lock:
             now = self._clock.now()
             if now >= self._pause_until:  # those that were under way with the first to fail count as one
-                self._trouble, self._answers = True, self._crew.answers
+                self._is_over = self._sign_of_recovery(error)
                 self._pause_until, self._pause = now + self._pause, min(LONGEST_WAIT, self._pause * 2)
             self._note_store(error)
         if image_set is not None and image_set.state is not State.GROWING:

@@ -23,7 +23,8 @@ class Crew:
     """Workers and their sessions: there are never more connections than workers.
 
     Sets take turns: a worker that is free takes the next errand of the set that has waited longest, so that a set of
-    ten files is not behind one of a hundred thousand. `answers` counts what the store has done without a failure.
+    ten files is not behind one of a hundred thousand. `answers` counts what the store has done without a failure, and
+    `sent` what of that were errands.
     """
 
     def __init__(self, store: Store, workers: int) -> None:
@@ -34,7 +35,7 @@ class Crew:
         self._asked: deque[_Batch[Any]] = deque()
         self._batches: deque[_Batch[Any]] = deque()
         self._closing = False
-        self.answers = 0
+        self.answers = self.sent = 0
         self._threads = [threading.Thread(target=self._work, name=f"deliver-{n}") for n in range(workers)]
         for thread in self._threads:
             thread.start()
@@ -129,6 +130,7 @@ class Crew:
             self._heavy -= errand.heavy
             if failure is None:
                 self.answers += 1
+                self.sent += errand is not _ASKED
             else:
                 batch.fail(failure)
             self._changed.notify_all()

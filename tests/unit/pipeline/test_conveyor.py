@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.pipeline.conftest import Bench, RiggedStore, nothing
-from watcher.errors import Conflict, StoreBusy, StoreUnreachable, WatcherError
+from watcher.errors import Conflict, StoreBusy, StoreFull, StoreUnreachable, WatcherError
 from watcher.model import State
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
@@ -118,6 +118,28 @@ def test_a_store_that_is_away_for_days_is_asked_once_a_minute_and_no_set_is_blam
     assert pauses[:3] == pytest.approx([1, 2, 4], abs=0.2)
     assert set(belt.noted) == {"the server is away"}
     assert {one.attempts for one in bench.sets()} == {0}
+    belt.store.before = nothing
+    for _ in range(20):
+        bench.clock.advance(min(70, belt.turn()))
+    assert len(belt.published()) == 5
+    assert belt.noted[-1] is None
+
+
+def test_a_full_resource_is_not_asked_more_often_because_it_answers_questions(bench: Bench, belt: Belt) -> None:
+    complete(bench, *(f"{n}.dat" for n in range(5)))
+    puts: list[float] = []
+
+    def full(what: str, where: str) -> None:
+        if what == "put":
+            puts.append(bench.clock.now())
+            raise StoreFull("the resource is full")
+
+    belt.store.before = full
+    end = bench.clock.now() + 6 * 3600
+    while bench.clock.now() < end:
+        bench.clock.advance(max(0.01, belt.turn()))
+    assert 6 * 60 - 5 <= len(puts) <= 6 * 60 + 15
+    assert set(belt.noted) == {"the resource is full"}
     belt.store.before = nothing
     for _ in range(20):
         bench.clock.advance(min(70, belt.turn()))
