@@ -2,6 +2,7 @@
 
 import json
 import math
+import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
@@ -45,6 +46,7 @@ class Early:
         self._settle = {watch.path: watch.settle for watch in profile.watch} if profile.complete.early else {}
         self._next_look = 0.0
         self._missed = False
+        self._lock = threading.Lock()
         self._looked_until = dict.fromkeys(self._settle, 0.0)
         self._due: dict[str, None] = {}
         # Of each set: the file up to which those that came to rest were dealt with; when it is worth another look.
@@ -54,17 +56,20 @@ class Early:
     @property
     def next_look(self) -> float:
         """When it is worth to ask for the next set again, if nothing changes until then."""
-        return self._next_look if self._missed else min(self._again.values(), default=math.inf)
+        with self._lock:
+            again = min(self._again.values(), default=math.inf)
+        return self._next_look if self._missed else max(self._next_look, again)
 
     def next_set(self, in_hand: Collection[str]) -> ImageSet | None:
         """A growing set of which something has come to rest that was not sent."""
         self._look()
-        for set_id in tuple(self._due):
-            if set_id not in in_hand:
-                del self._due[set_id]
-                image_set = self._journal.sets.maybe(set_id)
-                if image_set is not None and image_set.state is State.GROWING:
-                    return image_set
+        with self._lock:
+            due = [set_id for set_id in self._due if set_id not in in_hand]
+        for set_id in due:
+            del self._due[set_id]
+            image_set = self._journal.sets.maybe(set_id)
+            if image_set is not None and image_set.state is State.GROWING:
+                return image_set
         return None
 
     def step(self, image_set: ImageSet) -> None:
@@ -74,20 +79,24 @@ class Early:
         try:
             self._send(image_set, ready)
         except StaleSet:
-            self._again[image_set.id] = self._clock.now() + _OFTEN
+            self._look_again(image_set, _OFTEN)
             return
         except WatcherError as error:
-            self._again[image_set.id] = self._clock.now() + _LEFT_ALONE
+            self._look_again(image_set, 0.0 if error.store_wide else _LEFT_ALONE)
             if error.store_wide:
-                self._again[image_set.id] = self._clock.now()
                 raise
             return
         if ready:
             self._dealt_with[image_set.id] = ready[-1]
-        if len(ready) < len(files):
-            self._again[image_set.id] = self._clock.now() + max(_OFTEN, self._settle[image_set.root])
-        elif len(files) == _AT_ONCE:
-            self._due[image_set.id] = None
+        if len(ready) == _AT_ONCE:
+            with self._lock:
+                self._due[image_set.id] = None
+        elif len(ready) < len(files) and files[len(ready)].stale:
+            self._look_again(image_set, max(_OFTEN, self._settle[image_set.root]))
+
+    def _look_again(self, image_set: ImageSet, after: float) -> None:
+        with self._lock:
+            self._again[image_set.id] = self._clock.now() + after
 
     def _look(self) -> None:
         """Find the sets that are due; those in which nothing has changed since the last look are not asked about."""
@@ -100,8 +109,8 @@ class Early:
                 if image_set.id not in self._due and self._rested(image_set, 1):
                     self._due[image_set.id] = None
             self._looked_until[root] = begin - settle
-        for set_id, at in tuple(self._again.items()):
-            if at <= begin:
+        with self._lock:
+            for set_id in [set_id for set_id, at in self._again.items() if at <= begin]:
                 del self._again[set_id]
                 self._due[set_id] = None
         if not self._due and not self._again:
