@@ -91,7 +91,9 @@ class Daemon:
         )
         self._listener = _Stoppable(listener, self._stop, self._manners)
         self.watchings = [
-            Watching(watch, profile, journal, self.store, self._clock, trust_times=trust_times)
+            Watching(
+                watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
+            )
             for watch in profile.watch
         ]
         self.destinations = {watch.path: Destination(profile, watch) for watch in profile.watch}

@@ -58,12 +58,22 @@ class Sweep:
     all the same, for systems and programs that change files without a trace. What is kept here between sweeps only
     saves work: without it the next sweep is a deep one.
 
-    With `trust_times` a file that is new to the journal is taken to be at rest since its own latest time stamp and not
-    since now. Raises WatchFolderError if the folder is not there, or looks emptied (a share that went away).
+    With `trust_times` a file that is new to the journal is taken to be at rest since its own latest time stamp and
+    not since now. A sweep ends early if the program is `stopping`. Raises WatchFolderError if the folder is not
+    there, or looks emptied (a share that went away).
     """
 
-    def __init__(self, watch: Watch, journal: Journal, clock: Clock, *, trust_times: bool = False) -> None:
+    def __init__(
+        self,
+        watch: Watch,
+        journal: Journal,
+        clock: Clock,
+        *,
+        trust_times: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.watch = watch
+        self._stopping = stopping
         self._files = journal.files
         self._clock = clock
         self._trust_times = trust_times
@@ -76,7 +86,8 @@ class Sweep:
         live = self._files.live_folders(self.watch.path)
         self._check_root(bool(live))
         stack = [""]
-        while stack:
+        # Cut short, it has seen less: nothing is concluded from what was not looked at.
+        while stack and not self._stopping():
             folder = stack.pop()
             stack.extend(self._visit(folder, seen, live=folder in live, deep=deep))
         return seen

@@ -1,7 +1,7 @@
 """One watched folder: what is seen there becomes sets, and sets that are finished are frozen."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from watcher import names
@@ -20,14 +20,23 @@ from watcher.stores.base import Store
 class Watching:
     """Observe, assemble and complete for one watched folder; all that it decides is in the journal.
 
-    `trust_times`: see `Sweep`. Raises WatchFolderError and JournalError.
+    `trust_times` and `stopping`: see `Sweep`. Raises WatchFolderError and JournalError.
     """
 
     def __init__(
-        self, watch: Watch, profile: Profile, journal: Journal, store: Store, clock: Clock, *, trust_times: bool = False
+        self,
+        watch: Watch,
+        profile: Profile,
+        journal: Journal,
+        store: Store,
+        clock: Clock,
+        *,
+        trust_times: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.watch = watch
-        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times)
+        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping)
+        self._stopping = stopping
         self.assembly = Assembly(watch, profile.sets, journal)
         self.census = Census(watch.path, journal, watch.settle)
         self._complete = profile.complete
@@ -102,6 +111,8 @@ class Watching:
         areas = self.assembly.areas(due, now, self._later)
         judged = {self.assembly.area_of(folder) for folder in due}
         for area, folders in sorted(areas.items()):
+            if self._stopping():
+                return
             with self._journal.database.transaction():
                 waiting = self.assembly.unasked(area)
                 for image_set, group in self.census.enter(self.assembly.groups(area), now):

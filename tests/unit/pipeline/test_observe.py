@@ -382,3 +382,16 @@ def test_without_trust_in_times_an_old_file_may_still_be_written(bench: Bench) -
     os.utime(bench.write("a"), (1, 1))
     sweep(bench)
     assert since(bench, "a") == bench.clock.now()
+
+
+def test_a_program_that_stops_ends_its_sweep_and_concludes_nothing_from_what_it_did_not_see(bench: Bench) -> None:
+    for n in range(20):
+        bench.write(f"{n}/a.dat")
+    bench.observe()
+    looks = iter([False] * 3)
+    sweep = Sweep(bench.profile.watch[0], bench.journal, bench.clock, stopping=lambda: next(looks, True))
+    seen = sweep.run(deep=True)
+    assert seen.folders == 3
+    assert bench.journal.files.count(bench.root) == 20
+    bench.observe(after=200)
+    assert len(bench.sets()) == 20
