@@ -60,10 +60,10 @@ class Ser:
         return head[:4] == _MAGIC and head[4:6] in (b"\x10\x02", b"\x20\x02")
 
     def claim(self, path: Path) -> Claim:
-        """Itself, and its .emi if it is there."""
-        emi = _emi_of(path)
-        title = Path(emi).stem if emi else path.stem
-        return Claim(self.name, (path.name, emi) if emi else (path.name,), title=title)
+        """Itself, and its .emi, which comes when the document is saved."""
+        emi, title = _emi_of(path), _document_of(path)
+        takes = f"(?i:{re.escape(title)}\\.emi)"
+        return Claim(self.name, (path.name, emi) if emi else (path.name,), title=title, takes=takes)
 
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """Every element and tag that the table lists is in the file. OSError passes through."""
@@ -156,10 +156,15 @@ def _tag(size: int, header: Header, place: int, index: int) -> None:
         raise cut_off(f"the time of element {index + 1}", end, size)
 
 
+def _document_of(path: Path) -> str:
+    """The name of the document, `X` of `X_1.ser`."""
+    match = _SERIES.fullmatch(path.name)
+    return match[1] if match else path.stem
+
+
 def _emi_of(path: Path) -> str:
     """The .emi in the same folder, spelled as it is there; "" if there is none."""
-    match = _SERIES.fullmatch(path.name)
-    wanted = f"{match[1] if match else path.stem}.emi"
+    wanted = f"{_document_of(path)}.emi"
     if not any(is_there(path.with_name(name)) for name in (wanted, wanted[:-4] + ".EMI")):
         return ""
     # Where names are the same in any case, the name must still be the one that the folder lists.
