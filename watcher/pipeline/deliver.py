@@ -83,19 +83,17 @@ class Delivery:
     """The step from valid to delivered."""
 
     sending: Sending
-    journal: Journal
-    crew: Crew
 
     def __call__(self, image_set: ImageSet, now: Callable[[], float]) -> ImageSet:
         """Send what is not yet in the store. Raises StoreError, SourceError or StaleSet."""
-        members = self.journal.sets.members(image_set.id)
+        members = self.sending.journal.sets.members(image_set.id)
         self.sending.store.check_names(member.target for member in members)
         before = self._same_as_before(image_set, members)
         if before:
             return before
         if not image_set.claimed:
             image_set = self.sending.claim(image_set, members)
-        elif not self.crew.do(lambda session: session.claim(collection_of(image_set), image_set.id)):
+        elif not self.sending.crew.do(lambda session: session.claim(collection_of(image_set), image_set.id)):
             # Claimed again because somebody may have removed it meanwhile; but then it was given to something else.
             raise Conflict(f"{image_set.collection}: this collection belongs to something else now")
         if state := self.sending.is_published(image_set):
@@ -103,33 +101,35 @@ class Delivery:
             return self._recognise(image_set, members, now(), newest=SUPERSEDED not in state)
         unsent = [member for member in members if member.sha256 is None]
         self.sending.send(image_set, unsent)
-        return self.journal.sets.advance(image_set, State.DELIVERED, now(), f"{len(unsent)} files sent")
+        return self.sending.journal.sets.advance(image_set, State.DELIVERED, now(), f"{len(unsent)} files sent")
 
     def _recognise(self, image_set: ImageSet, members: Sequence[Member], now: float, *, newest: bool) -> ImageSet:
         """Compare what is published with what is on the disk, and never change what is published."""
         digests = self._digests(image_set, members)
         read = [replace(member, sha256=digests[member.target]) for member in members]
-        published = self.crew.do(lambda session: session.avus(collection_of(image_set)))
+        published = self.sending.crew.do(lambda session: session.avus(collection_of(image_set)))
         if newest and Avu(MANIFEST_DIGEST, manifest.digest(read)) in published:
             for member in read:
-                self.journal.sets.sent(image_set, member, member.sha256)
-            return self.journal.sets.advance(image_set, State.DELIVERED, now, "found in the store")
-        with self.journal.database.transaction():
-            files = self.journal.files.of_set(image_set.id)
-            old = self.journal.sets.advance(image_set, State.SUPERSEDED, now, "found in the store with other content")
-            new = self.journal.sets.create(
+                self.sending.journal.sets.sent(image_set, member, member.sha256)
+            return self.sending.journal.sets.advance(image_set, State.DELIVERED, now, "found in the store")
+        with self.sending.journal.database.transaction():
+            files = self.sending.journal.files.of_set(image_set.id)
+            old = self.sending.journal.sets.advance(
+                image_set, State.SUPERSEDED, now, "found in the store with other content"
+            )
+            new = self.sending.journal.sets.create(
                 old.root, old.folder, old.name,
                 grouped_by=old.grouped_by, format=old.format, now=now, last_change=old.last_change,
             )  # fmt: skip
-            self.journal.files.assign(old.root, files, new.id)
+            self.sending.journal.files.assign(old.root, files, new.id)
         return new
 
     def _same_as_before(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet | None:
         """The published version before, if this one differs only in times: it was copied back, or saved unchanged."""
-        former = self.journal.sets.former(image_set)
+        former = self.sending.journal.sets.former(image_set)
         if image_set.claimed or former is None or former.state not in {State.PUBLISHED, State.RELEASED}:
             return None
-        before = {member.target: member for member in self.journal.sets.members(former.id)}
+        before = {member.target: member for member in self.sending.journal.sets.members(former.id)}
         sizes = {target: member.facts.size for target, member in before.items()}
         # A list that was forgotten after a month is not missed: the collection has the digest of its manifest.
         if before and sizes != {member.target: member.facts.size for member in members}:
@@ -139,20 +139,20 @@ class Delivery:
         if before:
             same = all(before[target].sha256 == digest for target, digest in digests.items())
         else:
-            published = self.crew.do(lambda session: session.avus(collection_of(former)))
+            published = self.sending.crew.do(lambda session: session.avus(collection_of(former)))
             same = Avu(MANIFEST_DIGEST, manifest.digest(read)) in published
         return self._no_new_version(image_set, former, read) if same else None
 
     def _no_new_version(self, image_set: ImageSet, before: ImageSet, read: Sequence[Member]) -> ImageSet:
         """Drop the new version, and let the one before be the set of these files as they are now. Raises StaleSet."""
-        with self.journal.database.transaction():
-            self.journal.sets.change(image_set)  # only if it is still what was compared
-            files = self.journal.files.of_set(image_set.id)
-            self.journal.sets.forget(image_set)
-            self.journal.sets.freeze(before, read)
-            self.journal.files.assign(before.root, files, before.id)
-            self.journal.files.rest(before.id)
-            return self.journal.sets.change(before, cleared=False)
+        with self.sending.journal.database.transaction():
+            self.sending.journal.sets.change(image_set)  # only if it is still what was compared
+            files = self.sending.journal.files.of_set(image_set.id)
+            self.sending.journal.sets.forget(image_set)
+            self.sending.journal.sets.freeze(before, read)
+            self.sending.journal.files.assign(before.root, files, before.id)
+            self.sending.journal.files.rest(before.id)
+            return self.sending.journal.sets.change(before, cleared=False)
 
     def _digests(self, image_set: ImageSet, members: Sequence[Member]) -> dict[str, str]:
         return {member.target: source_of(image_set, member).sha256() for member in members}

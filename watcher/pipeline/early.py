@@ -86,6 +86,10 @@ class Early:
             if error.store_wide:
                 raise
             return
+        except Exception:
+            # The end of the set meets it again, where it is told and holds this set alone.
+            self._look_again(image_set, _LEFT_ALONE)
+            return
         if ready:
             self._dealt_with[image_set.id] = ready[-1]
         if len(ready) == _AT_ONCE:
@@ -132,18 +136,22 @@ class Early:
         first = next((n for n, file in enumerate(files) if not _is_known(file)), len(files))
         return list(files[:first])
 
-    def _is_unfinished(self, image_set: ImageSet, file: SeenFile) -> bool:
-        """A large file that only pauses, as a time series does between two pictures, would be sent for nothing."""
-        if file.facts.size <= HEAVY and self._journal.files.size_of_set(image_set.id) > 1:
-            return False
+    def _is_unfinished(self, root: Path, file: SeenFile) -> bool:
+        """A file that only pauses, as a time series does between two pictures, would be sent for nothing."""
         try:
-            found = validate(image_set.root, [(file.path, kind_of(image_set.root, file, self._formats))])
+            found = validate(root, [(file.path, kind_of(root, file, self._formats))])
         except OSError:
             return True
         return found.sound is False and any(problem.startswith(f"{file.name}: ") for problem in found.problems)
 
     def _send(self, image_set: ImageSet, files: Sequence[SeenFile]) -> None:
-        finished = [file for file in files if not self._is_unfinished(image_set, file)]
+        if not files:
+            return
+        alone, root = self._journal.files.size_of_set(image_set.id) == 1, image_set.root
+        # Only where something is to be saved: a small member among others is soon sent again.
+        finished = [
+            file for file in files if not ((alone or file.facts.size > HEAVY) and self._is_unfinished(root, file))
+        ]
         members = members_in(image_set.folder, finished, self._store)
         known = self._journal.sets.known_of(image_set, (member.path for member in members))
         unsent = [member for member in members if _is_unsent(member, known.get(member.path))]

@@ -102,7 +102,7 @@ class Way:
             case State.COMPLETE:
                 return self._validate(image_set, now)
             case State.VALID:
-                return Delivery(self.sending(image_set.root), self.journal, self.crew)(image_set, self.clock.now)
+                return Delivery(self.sending(image_set.root))(image_set, self.clock.now)
             case State.DELIVERED:
                 return self.crew.do(lambda session: verify(image_set, self.journal, session, now))
             case State.VERIFIED:

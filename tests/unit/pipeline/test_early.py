@@ -225,6 +225,23 @@ def test_what_may_not_be_sent_early_is_left_for_the_end_without_a_word(
     assert bench.states() == {"run": PUBLISHED}
 
 
+def test_a_mistake_of_the_program_holds_its_set_at_the_end_and_stops_nothing_before(
+    bench: Bench, eager: Eager, rig: RiggedStore
+) -> None:
+    bench.write("run/a.dat", b"a")
+
+    def stumble(what: str, where: str) -> None:
+        if what == "put" and where == "a.dat":
+            raise RuntimeError("a mistake")
+
+    rig.before = stumble
+    eager()
+    assert eager(after=30) == ["run"]
+    bench.finish()
+    assert bench.only().state is State.HELD
+    assert "RuntimeError" in bench.only().reason
+
+
 def test_a_store_that_is_away_is_told_and_the_set_is_due_again(bench: Bench, eager: Eager, rig: RiggedStore) -> None:
     bench.write("run/a.dat", b"a")
 
