@@ -4,7 +4,10 @@
     ├── UsageError                  2   the command was called wrongly
     │   └── SetNotFound             2   no such set in the journal
     ├── ConfigurationError         78   the profile or its surroundings are wrong
-    │   ├── ProfileError                one or more places in a profile, each with file:line:column
+    │   ├── DocumentError               one or more places in a YAML or CSV file, each with file:line:column
+    │   │   ├── ProfileError                the profile of an instrument
+    │   │   ├── PeopleError                 the directory of persons, or the bookings
+    │   │   └── RequestError                what a scientist asked to be acquired
     │   ├── WatchFolderError            the watched folder is missing or may not be read
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
@@ -89,14 +92,26 @@ class ConfigurationError(WatcherError):
     cure = "mend the profile and start again"
 
 
-class ProfileError(ConfigurationError):
-    """One or more places in a profile are wrong; each line is `file:line:column: key: what is wrong`."""
+class DocumentError(ConfigurationError):
+    """One or more places in a file are wrong; each line is `file:line:column: key: what is wrong`."""
 
     cure = ""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+
+
+class ProfileError(DocumentError):
+    """The profile of an instrument is wrong."""
+
+
+class PeopleError(DocumentError):
+    """The directory of persons, or the export of the bookings, is wrong."""
+
+
+class RequestError(DocumentError):
+    """A request, or what a sidecar beside the images says, is wrong."""
 
 
 class WatchFolderError(ConfigurationError):

@@ -138,6 +138,95 @@ class ImageSet:
         return self.folder.parent if self.grouped_by == "directory" else self.folder
 
 
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An institution; `ror` is its URL in the Research Organization Registry, "" if it is not known."""
+
+    name: str
+    ror: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person as the facility's directory knows them; what is not known is "".
+
+    name is as in `Doe, Jane`, or one that cannot be divided; orcid is a URL; user is the user in iRODS, with #zone if
+    that is another zone than the set's; staff operate instruments for others.
+    """
+
+    name: str
+    orcid: str = ""
+    email: str = ""
+    affiliation: Organisation | None = None
+    user: str = ""
+    staff: bool = False
+
+    @property
+    def family(self) -> str:
+        """The family name, the whole name if it cannot be divided."""
+        return self.name.partition(",")[0].strip()
+
+    @property
+    def given(self) -> str:
+        """The given names, "" if they cannot be told."""
+        return self.name.partition(",")[2].strip()
+
+    @property
+    def natural(self) -> str:
+        """The name as it is spoken: `Jane Doe`."""
+        return f"{self.given} {self.family}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Contributor:
+    """Who took part and is no author: role from DataCite's contributorType, credit the name of a CRediT role, or ""."""
+
+    who: Person | Organisation
+    role: str
+    credit: str = ""
+
+
+class Resolution(StrEnum):
+    """How much is known of who made a set.
+
+    | resolved   | whose images these are, who operated where that is wanted, and no sources contradict each other |
+    | partial    | somebody is known, or a request, but not all that is wanted                                     |
+    | unresolved | nobody                                                                                         |
+    """
+
+    RESOLVED = "resolved"
+    PARTIAL = "partial"
+    UNRESOLVED = "unresolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who made a set, for whom and for what, and how that is known.
+
+    creators are the authors in their order, the scientist first; operator is who worked at the instrument, who may be
+    one of them. facts are what is known besides, by the names of `FACTS`. sources say where each came from (also
+    `scientist` and `operator`); conflicts name what sources contradict each other about and which; problems are what
+    could not be used. None of these three holds a name of a person.
+    """
+
+    state: Resolution = Resolution.UNRESOLVED
+    creators: tuple[Person, ...] = ()
+    operator: Person | None = None
+    contributors: tuple[Contributor, ...] = ()
+    facility: Organisation | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
+    conflicts: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+#: What an attribution may know besides persons: the request and what stands in it, all as text.
+FACTS: Final = (
+    "request", "title", "project", "group", "funding", "sample", "instructions", "channels", "objective", "positions",
+    "repeats", "source", "licence", "retention", "omero", "authorship",
+)  # fmt: skip
+
+
 class Avu(NamedTuple):
     """One attribute, value and unit in the catalogue; each value is at most 2700 bytes and never empty."""
 

@@ -13,6 +13,8 @@ from watcher.errors import NameRefused
 from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
 from watcher.profile.limits import Limits
+from watcher.profile.metadata import Access, Metadata
+from watcher.profile.people import People
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
 from watcher.profile.units import Duration
@@ -206,6 +208,22 @@ class Document(Section):
         description="Where sets go.",
         examples=[{"kind": "irods", "collection": "/zone/home/facility/{instrument}/{set}"}],
     )
+    people: People = Field(
+        default_factory=People,
+        description="Who made the images, and where that is written down; absent: nobody is credited.",
+        examples=[{"directory": "people.yaml"}],
+    )
+    access: tuple[Access, ...] = Field(
+        default=(),
+        description="Who gets access to a set when it is published, beside those whom the collection that it lies in "
+        "lets in.",
+        examples=[[{"who": "{scientist}", "level": "read"}]],
+    )
+    metadata: Metadata = Field(
+        default_factory=Metadata,
+        description="What a published set says of itself.",
+        examples=[{"licence": "https://spdx.org/licenses/CC-BY-4.0"}],
+    )
     limits: Limits = Field(
         default_factory=Limits,
         description="What the watcher may take of the network, and when; absent: no limits.",
@@ -225,6 +243,13 @@ class Document(Section):
             except ValueError as error:
                 raise _at("collection", f"{error} (for watch[{number}])") from None
         return store
+
+    @field_validator("access")
+    @classmethod
+    def _has_users(cls, access: tuple[Access, ...], info: ValidationInfo) -> tuple[Access, ...]:
+        if access and isinstance(info.data.get("store"), FolderStore):
+            raise ValueError("a folder has no users of a zone; take this out, or write `kind: irods` under store")
+        return access
 
 
 class Profile(Document):

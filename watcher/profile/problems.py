@@ -1,40 +1,15 @@
 """What pydantic finds wrong, in words that an operator knows."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from watcher.profile.limits import Acquiring, Limits
-from watcher.profile.models import Complete, Document, FolderStore, Instrument, IrodsStore, Sets, Watch
-from watcher.profile.secret import Secret
 from watcher.profile.wording import did_you_mean
 from watcher.profile.yaml_text import Located, Route
-
-#: What the design names and this version does not do; the words finish "this version does not ...".
-LATER: Final = {
-    "copies": "make second copies",
-    "people": "look up people",
-    "access": "give access to others",
-    "handoff": "hand sets on to other programs",
-    "release": "remove anything from the disk",
-    "notify": "send messages",
-    "web": "have a status page",
-}
-
-_SECTIONS: Final[dict[str, type[BaseModel]]] = {
-    "": Document,
-    "instrument": Instrument,
-    "watch": Watch,
-    "sets": Sets,
-    "complete": Complete,
-    "store": IrodsStore,
-    "store.password": Secret,
-    "limits": Limits,
-    "limits.acquiring": Acquiring,
-}
 
 
 class Problem(NamedTuple):
@@ -46,16 +21,45 @@ class Problem(NamedTuple):
     sentence: str
 
 
-def explained(error: ValidationError, located: Located, doubtful: Collection[Route]) -> list[Problem]:
+class Wording:
+    """What can be said of a kind of file: its sections, derived from the model of the whole.
+
+    `later` are keys that this version does not know yet, with what it does not do, to finish "this version does not".
+    Of a section that may be of several kinds, its key `kind` says which.
+    """
+
+    def __init__(self, root: type[BaseModel], later: Mapping[str, str] | None = None) -> None:
+        self._root = root
+        self.later = later or {}
+
+    @cached_property
+    def sections(self) -> dict[str, tuple[type[BaseModel], ...]]:
+        """The models that a section may have, by its name as in `store.password`."""
+        found: dict[str, tuple[type[BaseModel], ...]] = {}
+        for name, model in _sections(self._root, ""):
+            found[name] = (*found.get(name, ()), *(() if model in found.get(name, ()) else (model,)))
+        return found
+
+    def section(self, route: Route, data: Any) -> type[BaseModel]:
+        """The model that knows the key at the end of the route."""
+        name = ".".join(part for part in route[:-1] if isinstance(part, str))
+        models = self.sections.get(name, (self._root,))
+        if len(models) == 1:
+            return models[0]
+        kind = _at(route[:-1], data).get("kind")
+        return next((model for model in models if kind in get_args(model.model_fields["kind"].annotation)), models[0])
+
+
+def explained(error: ValidationError, located: Located, doubtful: Collection[Route], wording: Wording) -> list[Problem]:
     """Each thing that pydantic found wrong, except at the routes in `doubtful`, whose values are not known."""
     found = []
     for details in error.errors(include_url=False):
-        route = _route(details)
+        route = _route(details, wording)
         # Of a list pydantic counts only the good entries; the others are reported themselves.
         if route in doubtful or (details["type"] == "too_short" and details["input"]):
             continue
         places = located.keys if details["type"] == "extra_forbidden" else located.values
-        found.append(problem(route, _sentence(details, route, located.data), places))
+        found.append(problem(route, _sentence(details, route, located.data, wording), places))
     return found
 
 
@@ -68,20 +72,20 @@ def problem(route: Route, sentence: str, places: Mapping[Route, tuple[int, int]]
     return Problem(*places.get(held_by, (1, 1)), key if key.isprintable() else repr(key), sentence)
 
 
-def _route(details: ErrorDetails) -> Route:
+def _route(details: ErrorDetails, wording: Wording) -> Route:
     route = details["loc"]
-    if route[:1] == ("store",):  # after it pydantic names the kind of store, which is no key
-        route = route[:1] + route[2:]
+    if len(wording.sections.get(str(route[0]) if route else "", ())) > 1:
+        route = route[:1] + route[2:]  # after it pydantic names the kind, which is no key
     if details["type"] == "union_tag_invalid":
         return (*route, "kind")
     return (*route, details["ctx"]["key"]) if details["type"] == "at_key" else route
 
 
-def _sentence(details: ErrorDetails, route: Route, data: Any) -> str:
+def _sentence(details: ErrorDetails, route: Route, data: Any, wording: Wording) -> str:
     if details["type"] == "extra_forbidden":
-        return _unknown_key(str(route[-1]), route, data)
+        return _unknown_key(str(route[-1]), route, data, wording)
     context, given = details.get("ctx", {}), details["input"]
-    example = f"write for example `{_example(route, data)}`"
+    example = f"write for example `{_example(route, data, wording)}`"
     match details["type"]:
         case "missing":
             return f"this is missing; {example}"
@@ -114,32 +118,25 @@ def _sentence(details: ErrorDetails, route: Route, data: Any) -> str:
             return f"this must be keys with values; {example}"
 
 
-def _section(route: Route, data: Any) -> type[BaseModel]:
-    """The model that knows the key at the end of the route."""
-    name = ".".join(part for part in route[:-1] if isinstance(part, str))
-    if name == "store" and data["store"].get("kind") == "folder":
-        return FolderStore
-    return _SECTIONS.get(name, Document)
-
-
-def _example(route: Route, data: Any) -> str:
+def _example(route: Route, data: Any, wording: Wording) -> str:
     while isinstance(route[-1], int):
         route = route[:-1]
     key = str(route[-1])
-    (example, *_) = _section(route, data).model_fields[key].examples or [""]
+    (example, *_) = wording.section(route, data).model_fields[key].examples or [""]
     text: str = yaml.safe_dump({key: example}, default_flow_style=True, sort_keys=False, width=1000)
     return text.strip()[1:-1]
 
 
-def _unknown_key(key: str, route: Route, data: Any) -> str:
-    if len(route) == 1 and key in LATER:
-        return f"this version does not {LATER[key]} yet; take this out of the profile"
-    known = _section(route, data).model_fields
-    if route[:-1] == ("store",) and key in IrodsStore.model_fields | FolderStore.model_fields:
-        return f"there is no such key for `kind: {data['store']['kind']}`; there are {', '.join(known)}"
+def _unknown_key(key: str, route: Route, data: Any, wording: Wording) -> str:
+    if len(route) == 1 and key in wording.later:
+        return f"this version does not {wording.later[key]} yet; take this out of the profile"
+    known = wording.section(route, data).model_fields
+    kinds = wording.sections.get(".".join(part for part in route[:-1] if isinstance(part, str)), ())
+    if len(kinds) > 1 and any(key in model.model_fields for model in kinds):
+        return f"there is no such key for `kind: {_at(route[:-1], data)['kind']}`; there are {', '.join(known)}"
     if hint := did_you_mean(key, known):
         return f"there is no such key; {hint}"
-    homes = [section for section, model in _SECTIONS.items() if section and key in model.model_fields]
+    homes = [name for name, models in wording.sections.items() if name and key in models[0].model_fields]
     return f"there is no such key here; {f'it belongs under {homes[0]}' if homes else 'there are ' + ', '.join(known)}"
 
 
@@ -149,3 +146,23 @@ def _kind_of_store(kind: object) -> str:
     if kind is None:
         return "kind is missing; write `kind: irods` or `kind: folder`"
     return f"there is no kind {kind!r}; write `kind: irods` or `kind: folder`"
+
+
+def _sections(model: type[BaseModel], name: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield name, model
+    for key, field in model.model_fields.items():
+        for below in _models_in(field.annotation):
+            yield from _sections(below, f"{name}.{key}".removeprefix("."))
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _at(route: Route, data: Any) -> Any:
+    for part in route:
+        data = data[part]
+    return data

@@ -43,10 +43,10 @@ class Located:
     keys: dict[Route, tuple[int, int]] = field(default_factory=dict)
 
 
-def parse(content: bytes) -> Located:
-    """The data in the bytes of a file. Raises YamlError."""
-    if len(content) > MAX_BYTES:
-        raise YamlError(1, 1, f"this file is larger than {MAX_BYTES:,} bytes and cannot be a profile")
+def parse(content: bytes, most: int = MAX_BYTES, title: str = "profile") -> Located:
+    """The data in the bytes of a file, of which there may be so many at most. Raises YamlError."""
+    if len(content) > most:
+        raise YamlError(1, 1, f"this file is larger than {most:,} bytes and cannot be a {title}")
     root = _composed(_decoded(content))
     located = Located()
     if root is not None:
