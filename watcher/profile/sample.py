@@ -74,9 +74,9 @@ def sample(instrument: str, path: str, kind: Literal["irods", "folder"], target:
     return _TEXT.format(schema=schema.FILE.as_uri(), instrument=quoted(instrument), path=quoted(path), store=store)
 
 
-def quoted(value: str) -> str:
-    """A value as YAML that reads as exactly this text."""
+def quoted(value: str, *, variables: bool = True) -> str:
+    """A value as YAML that reads as exactly this text, in a file in which `${NAME}` is a variable or one where not."""
     style = "'" if value.isprintable() else '"'  # only double quotes can hold what cannot be seen
-    escaped = value.replace("${", "$${")
+    escaped = value.replace("${", "$${") if variables else value
     written: str = yaml.safe_dump(escaped, default_style=style, allow_unicode=True, width=10**6)
     return written.strip()
