@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
 from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
 from watcher.journal.files import Files
+from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
 
-__all__ = ["FILE_NAME", "Collections", "Files", "Journal", "Owner", "Sets", "watched_by"]
+__all__ = ["FILE_NAME", "Attributions", "Collections", "Files", "Journal", "Owner", "Sessions", "Sets", "watched_by"]
 
 _SCRATCH = "scratch-"
 
@@ -41,6 +43,8 @@ class Journal:
         self.files = Files(self.database)
         self.sets = Sets(self.database)
         self.collections = Collections(self.database, self.sets)
+        self.sessions = Sessions(self.database)
+        self.attributions = Attributions(self.database)
 
     @contextlib.contextmanager
     def scratch(self, name: str, content: bytes) -> Iterator[Path]:

@@ -213,6 +213,7 @@ class Sets:
             sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM leftover WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM history WHERE set_id = ?", (image_set.id,))
+            sql.execute("DELETE FROM attribution WHERE set_id = ?", (image_set.id,))
             sql.execute("UPDATE file SET set_id = NULL, live = 1 WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM image_set WHERE id = ?", (image_set.id,))
 
