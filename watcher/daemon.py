@@ -12,6 +12,7 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
+from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
@@ -24,6 +25,7 @@ from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
+from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
 
@@ -35,6 +37,8 @@ _BETWEEN_STEPS = 0.01
 #: How soon after an event its folder is looked at: instruments write many files a second.
 _BREATH = 0.2
 _LONGEST_BREATH = 10.0
+#: So long is waited at the start for the facility's persons and requests; what comes later counts from then on.
+_AT_START = 5.0
 
 
 class Stopped(WatcherError):
@@ -96,6 +100,9 @@ class Daemon:
             )
             for watch in profile.watch
         ]
+        self.registers = Registers(profile)
+        self.attribute = Attributor(profile, journal, self.registers)
+        self._told_of_registers: set[str] = set()
         self.destinations = {watch.path: Destination(profile, watch) for watch in profile.watch}
 
     @property
@@ -122,7 +129,7 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
-        with self._crew() as crew:
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
             conveyor.start(died=self.stop)
@@ -138,7 +145,7 @@ class Daemon:
     def once(self) -> Round:
         """Take everything that is finished now to the store, and say what is not safe yet."""
         result = Round()
-        with self._crew() as crew:
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             self._settle(result)
             try:
                 if self.journal.sets.in_states(*UNDER_WAY, limit=1):
@@ -187,11 +194,19 @@ class Daemon:
         while image_set and image_set.state in UNDER_WAY and not self.stopping:
             image_set = way.step(image_set)
 
+    def _tell_registers(self, register: Register) -> None:
+        told = {f"registers {where}": what for where, what in register.problems.items()}
+        for where in {*self._told_of_registers, *told}:
+            self._listener.trouble(where, told.get(where, ""))
+        self._told_of_registers = set(told)
+
     def _crew(self) -> Crew:
         return Crew(self.store, workers_for(self.profile))
 
     def _way(self, crew: Crew) -> Way:
-        return Way(self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener)
+        return Way(
+            self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener, self.attribute
+        )
 
     def _conveyor(self, crew: Crew) -> Conveyor:
         way = self._way(crew)

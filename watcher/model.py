@@ -223,7 +223,7 @@ class Attribution:
 #: What an attribution may know besides persons: the request and what stands in it, all as text.
 FACTS: Final = (
     "request", "title", "project", "group", "funding", "sample", "instructions", "channels", "objective", "positions",
-    "repeats", "source", "licence", "retention", "omero", "authorship",
+    "repeats", "source", "licence", "retention", "omero", "authorship", "readers",
 )  # fmt: skip
 
 

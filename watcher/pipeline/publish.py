@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 from watcher import osfacts
 from watcher.journal import Journal
-from watcher.model import IDENTIFIER, UPLOADING, Avu, ImageSet, State
+from watcher.model import IDENTIFIER, UPLOADING, Attribution, Avu, ImageSet, State
 from watcher.profile import Profile
 from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, SUPERSEDED, describe
@@ -12,15 +12,26 @@ from watcher.stores.base import Session
 from watcher.stores.source import Source
 
 
-def publish(image_set: ImageSet, journal: Journal, profile: Profile, session: Session, now: float) -> ImageSet:
-    """Move a verified set to published. Raises StoreError or StaleSet; whatever was done before is not done twice."""
+def publish(
+    image_set: ImageSet,
+    journal: Journal,
+    profile: Profile,
+    session: Session,
+    now: float,
+    attribution: Attribution,
+    revision: int,
+) -> ImageSet:
+    """Move a verified set to published. Raises StoreError or StaleSet; whatever was done before is not done twice.
+
+    `revision` is that of the orders by which it is attributed: of later ones the store is told afterwards.
+    """
     collection = image_set.collection or ""
     members = journal.sets.members(image_set.id)
     zone = profile.instrument.timezone
     there = session.avus(collection)
     if COMPLETE not in there:
         _send_manifest(manifest.text(members), collection, session, journal)
-        wanted = set(describe(image_set, members, profile, ZoneInfo(zone) if zone else None))
+        wanted = set(describe(image_set, members, profile, ZoneInfo(zone) if zone else None, attribution))
         # An attempt that was cut off may have written values that are no longer true.
         ours = {avu.attribute for avu in wanted}
         outdated = {avu for avu in there if avu.attribute in ours and avu not in wanted}
@@ -30,6 +41,7 @@ def publish(image_set: ImageSet, journal: Journal, profile: Profile, session: Se
     _supersede_former(image_set, journal, session, now)
     with journal.database.transaction():
         journal.files.rest(image_set.id)
+        journal.attributions.written(image_set.id, attribution, revision)
         note = f"{len(members)} files in {collection}"
         return journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
 

@@ -156,7 +156,7 @@ class Request(Section):
             "channels": ", ".join(self.acquire.channels), "objective": self.acquire.objective,
             "positions": self.acquire.positions, "repeats": self.acquire.repeats, "source": self.source,
             "licence": self.licence, "retention": self.retention, "omero": self.omero,
-            "authorship": self.authorship.words if self.authorship else "",
+            "authorship": self.authorship.words if self.authorship else "", "readers": "; ".join(self.readers),
         }  # fmt: skip
         return {key: value for key, value in known.items() if value}
 

@@ -1,8 +1,8 @@
 """NDTiff: public datasets are sound and one set each; damaged, growing and malicious ones are called so."""
 
 import json
-import shutil
 import os
+import shutil
 import struct
 import time
 from collections.abc import Callable
