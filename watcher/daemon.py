@@ -80,6 +80,7 @@ class Daemon:
         self.store = store or open_store(profile)
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
+        journal.note("profile", str(profile.source))
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()

@@ -11,8 +11,9 @@ from watcher.journal.database import Database
 class WorkSession:
     """One session; times in seconds since 1970.
 
-    `operator` is a word that the directory of persons knows. Only what lies in `folder` below a watched one belongs to
-    the session, everything if it is "". `until` is when it ended, or ends by itself; `ended_by` is "" while it is open.
+    `operator` is a word that the directory of persons knows. Only what lies in `folder`, a path within a watched one,
+    belongs to the session, everything if it is "". `until` is when it ended, or ends by itself; `ended_by` is "" if
+    nobody ended it.
     """
 
     id: int

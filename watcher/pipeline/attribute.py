@@ -68,7 +68,8 @@ class Attributor:
             yield Said(Source.COMMAND, {key: value for key, value in last.items() if value})
 
     def _sessions(self, image_set: ImageSet, begin: float, end: float) -> list[WorkSession]:
-        places = {"", *(path.as_posix() for path in (image_set.folder, *image_set.folder.parents))}
+        folders = (image_set.place / image_set.name, *(image_set.place / image_set.name).parents)
+        places = {"", *(str(image_set.root / folder) for folder in folders)}
         return [one for one in self._journal.sessions.between(begin, end) if one.folder in places]
 
     def _path(self, image_set: ImageSet) -> Iterator[Said]:

@@ -167,6 +167,7 @@ store: {kind: irods, collection: zone/x, connections: 04}
     ]
 
 
+KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits"
 INSTRUMENT, WATCH, STORE = MINIMAL.splitlines(keepends=True)
 EXAMPLE_STORE = "`store: {kind: irods, collection: '/zone/home/facility/{instrument}/{set}'}`"
 EXAMPLE_WATCH = "`watch: [{path: 'D:/Data'}]`"
@@ -266,12 +267,12 @@ def limits(rest: str) -> str:
         ),
         (
             MINIMAL + "zzz: 1\n",
-            "4:1: zzz: there is no such key here; there are instrument, watch, sets, complete, store, people, access, metadata, limits",
+            f"4:1: zzz: there is no such key here; there are {KEYS}",
         ),
         (MINIMAL + "source: a\n", "4:1: source: there is no such key; did you mean store?"),
         (
             MINIMAL + "digest: a\n",
-            "4:1: digest: there is no such key here; there are instrument, watch, sets, complete, store, people, access, metadata, limits",
+            f"4:1: digest: there is no such key here; there are {KEYS}",
         ),
         (
             INSTRUMENT + WATCH + "store: {path: a}\n",
@@ -329,7 +330,7 @@ def limits(rest: str) -> str:
         ),
         (
             MINIMAL + '"a\\nb": 1\n',
-            "4:1: 'a\\nb': there is no such key here; there are instrument, watch, sets, complete, store, people, access, metadata, limits",
+            f"4:1: 'a\\nb': there is no such key here; there are {KEYS}",
         ),
         (
             INSTRUMENT + WATCH + "store: {kind: '${LAB_UNSET}', path: a}\n",
