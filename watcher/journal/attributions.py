@@ -59,8 +59,8 @@ class Attributions:
                 said = [(one.at, one.who, dict(one.values)) for one in self.orders(set_id)]
                 said.append((order.at, order.who, dict(order.values)))
                 sql.execute(
-                    f"""INSERT INTO attribution (set_id, orders, amend_at)
-                        SELECT id, ?2, iif(state IN {_THERE}, 0, NULL) FROM image_set WHERE id = ?1
+                    f"""INSERT INTO attribution (set_id, orders, amend_at, revision)
+                        SELECT id, ?2, iif(state IN {_THERE}, 0, NULL), 1 FROM image_set WHERE id = ?1
                         ON CONFLICT DO UPDATE SET orders = excluded.orders, {_ANEW}""",
                     (set_id, json.dumps(said)),
                 )
@@ -92,7 +92,7 @@ class Attributions:
         """Find out anew who made these sets, from all that is known now."""
         with self._database.transaction() as sql:
             sql.executemany(
-                f"""INSERT INTO attribution (set_id, amend_at) SELECT id, 0 FROM image_set
+                f"""INSERT INTO attribution (set_id, amend_at, revision) SELECT id, 0, 1 FROM image_set
                     WHERE id = ? AND state IN {_THERE} ON CONFLICT DO UPDATE SET {_ANEW}""",
                 ((set_id,) for set_id in set_ids),
             )

@@ -11,7 +11,8 @@ NAME = "manifest-sha256.txt"
 def text(members: Iterable[Member]) -> str:
     """The manifest of members that have all been sent, sorted by their name in the store.
 
-    A name with a backslash is escaped and its line marked, as GNU sha256sum does (coreutils manual, md5sum invocation).
+    A name with a backslash is escaped and its line marked, as GNU sha256sum does (coreutils manual, md5sum invocation);
+    a member called `-` stands there as `./-`, since sha256sum would read its own input for it.
     """
     return "".join(_line(member) for member in sorted(members, key=lambda member: member.target))
 
@@ -24,6 +25,6 @@ def digest(members: Iterable[Member]) -> str:
 def _line(member: Member) -> str:
     if member.sha256 is None:
         raise ValueError(f"{member.target} has not been sent")
-    escaped = member.target.replace("\\", "\\\\")
-    mark = "\\" if escaped != member.target else ""
+    escaped = "./-" if member.target == "-" else member.target.replace("\\", "\\\\")
+    mark = "\\" if "\\" in member.target else ""
     return f"{mark}{member.sha256}  {escaped}\n"

@@ -89,9 +89,11 @@ class Registers:
         """
         with self._changed:
             self._stopping = False
+            self._asked += 1
+            mine = self._asked
         thread = threading.Thread(target=self._run, args=(told,), name="registers", daemon=True)
         thread.start()
-        self.ask(patience)
+        self._wait_for(mine, patience)
         try:
             yield
         finally:
@@ -117,8 +119,12 @@ class Registers:
             self._asked += 1
             mine = self._asked
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._answered >= mine or self._stopping, patience)
+        self._wait_for(mine, patience)
         return self._now
+
+    def _wait_for(self, asked: int, patience: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._answered >= asked or self._stopping, patience)
 
 
 class _File(Generic[T]):

@@ -47,7 +47,9 @@ def read_table(
     """
     text = _text(path, error)
     head = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count), strict=True)
+    # Of one column alone the commas are in its values.
+    parted_by = max(",;\t", key=head.count) if any(sign in head for sign in ",;\t") else "\x1f"
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=parted_by, strict=True)
     try:
         fields = {name.strip(): number for number, name in enumerate(next(reader, []), 1)}
         for key in needed:
