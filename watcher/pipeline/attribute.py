@@ -10,6 +10,7 @@ from watcher import identifiers, osfacts
 from watcher.journal import Journal
 from watcher.journal.sessions import WorkSession
 from watcher.model import Attribution, ImageSet, Member
+from watcher.pipeline.assemble import stem
 from watcher.profile import Profile
 from watcher.profile.capture import UNKNOWN, Capture
 from watcher.provenance import sidecar
@@ -81,8 +82,12 @@ class Attributor:
             yield Said(Source.PATH, {"request": code}, "names")
 
     def _sidecars(self, image_set: ImageSet, members: Sequence[Member], problems: list[str]) -> Iterator[Said]:
-        """Those that are members of the set, then the nearest in the folders above."""
+        """Those that are members of the set or beside it, then the nearest in the folders above."""
         inside = [member.path for member in members if sidecar.is_sidecar(PurePosixPath(member.path).name)]
+        for ending in sidecar.ENDINGS if image_set.grouped_by == "file" else ():
+            path = (image_set.folder / f"{stem(image_set.name)}{ending}").as_posix()
+            if os.path.lexists(image_set.root / path):
+                inside.append(path)
         for path in inside:
             yield from self._told(image_set.root, path, Source.SIDECAR, problems)
         for folder in (image_set.folder, *image_set.folder.parents):

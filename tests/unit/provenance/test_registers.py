@@ -27,7 +27,7 @@ def profile(folder: Path) -> Profile:
     path.write_text(
         "instrument: {name: scope, timezone: Europe/Amsterdam}\nwatch: [{path: data}]\n"
         "store: {kind: folder, path: archive}\n"
-        "people:\n  {directory: people.yaml, requests: requests, bookings: {file: bookings.csv}, generic_logins: [zeiss]}\n"
+        "people: {directory: people.yaml, requests: requests, generic_logins: [zeiss], bookings: {file: bookings.csv}}"
     )
     return load(path)
 
