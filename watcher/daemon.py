@@ -278,7 +278,7 @@ class Daemon:
             self._listener.trouble("watch", "")
 
     def _report(self, watching: Watching, seen: Seen) -> None:
-        self.journal.note(f"folder:{watching.watch.path}", {"at": self._clock.now(), "problems": seen.problems[:20]})
+        self.journal.swept(watching.watch.path, self._clock.now(), seen.problems[:20])
         for problem in seen.problems[:20]:
             self._listener.trouble(problem, problem)
 

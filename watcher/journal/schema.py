@@ -107,6 +107,7 @@ CREATE TABLE abandoned (
 
 # Who made the sets: sessions, what is known of each set, what was changed later, who was let in.
 _THIRD = """
+ALTER TABLE image_set ADD COLUMN unseen_at REAL;
 CREATE TABLE session (
     id INTEGER PRIMARY KEY,
     request TEXT NOT NULL,

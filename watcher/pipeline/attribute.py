@@ -3,7 +3,7 @@
 import itertools
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from watcher import identifiers, osfacts
@@ -15,7 +15,7 @@ from watcher.profile import Profile
 from watcher.profile.capture import UNKNOWN, Capture
 from watcher.provenance import sidecar
 from watcher.provenance.attribution import OPERATOR, PERSON, SCIENTIST, Said, Source, resolve
-from watcher.provenance.bookings import at_work
+from watcher.provenance.bookings import P, at_work
 from watcher.provenance.registers import Register, Registers
 
 #: What the names of folders may say, by the field of `watch.capture`.
@@ -24,6 +24,10 @@ _CAPTURED = {
     "person": PERSON,
     **{key: key for key in (SCIENTIST, OPERATOR, "project", "group", "request")},
 }
+
+
+#: Seconds that the times of a disk may be coarse: FAT counts in steps of two.
+_COARSE = 2.0
 
 
 class Attributor:
@@ -48,12 +52,12 @@ class Attributor:
         """What each source says, as it says it; what could not be read goes into `problems`, without names."""
         yield from self._commands(image_set)
         yield from self._sidecars(image_set, members, problems)
-        begin, end = period_of(image_set, members)
-        for session in at_work(self._sessions(image_set, begin, end), begin, end):
+        periods = periods_of(image_set, members)
+        for session in _during(periods, lambda begin, end: self._sessions(image_set, begin, end)):
             values = {"request": session.request, OPERATOR: session.operator}
             yield Said(Source.SESSION, values, f"number {session.id}")
         yield from self._path(image_set)
-        for booking in at_work(self._registers.now.bookings, begin, end):
+        for booking in _during(periods, lambda *_: self._registers.now.bookings):
             values = {PERSON: booking.person, "project": booking.project, "request": booking.request}
             yield Said(Source.BOOKING, values, f"row {booking.line}")
         yield Said(Source.EMBEDDED, {PERSON: image_set.embedded.get("experimenter", "")})
@@ -106,15 +110,27 @@ class Attributor:
         yield Said(source, told.values, PurePosixPath(path).name, told.also)
 
 
-def period_of(image_set: ImageSet, members: Sequence[Member]) -> tuple[float, float]:
-    """From when to when a set was acquired, in seconds since 1970.
+def periods_of(image_set: ImageSet, members: Sequence[Member]) -> list[tuple[float, float]]:
+    """From when to when a set was acquired, in seconds since 1970; two periods if that cannot be told.
 
-    By the watcher's own clock if it saw the set grow; of files that were there when it first looked, by their times.
+    By the watcher's own clock if it saw the set grow. What was there as a whole at the first look was made when its
+    files say, if that is after the look before. If they say something else, they were brought from elsewhere, or the
+    clock of their disk is wrong.
     """
+    seen = (image_set.first_seen, max(image_set.first_seen, image_set.last_change))
     times = [member.facts.mtime_ns / 1e9 for member in members]
     if image_set.last_change > image_set.first_seen or not times:
-        return image_set.first_seen, image_set.last_change
-    return min(image_set.first_seen, *times), min(image_set.last_change, max(times))
+        return [seen]
+    written = (min(times), max(times))
+    if image_set.unseen_at is None or image_set.unseen_at - _COARSE <= written[0] <= written[1] <= seen[0] + _COARSE:
+        return [(min(written[0], seen[0]), min(written[1], seen[1]))]
+    return [written, (image_set.unseen_at, image_set.first_seen)]
+
+
+def _during(periods: Sequence[tuple[float, float]], known: Callable[[float, float], Iterable[P]]) -> list[P]:
+    """Those that one of the periods belongs to; if the periods belong to different ones, all of these."""
+    found = [one for begin, end in periods for one in at_work(known(begin, end), begin, end)]
+    return list(dict.fromkeys(found))
 
 
 def _unknown_requests(said: Sequence[Said], register: Register) -> bool:
