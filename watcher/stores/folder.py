@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from watcher import names, osfacts
 from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
-from watcher.stores.base import Claimed, Lanes, Progress, Receipt, Replica, Session
+from watcher.stores.base import Claimed, Grant, Lanes, Progress, Receipt, Replica, Session
 from watcher.stores.source import BLOCK, Source
 
 #: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
@@ -207,6 +207,13 @@ class FolderSession:
                 if path.suffix == _PART and len(path.stem) == _PART_DIGITS:
                     path.unlink()
             shutil.copymode(self._root, directory)
+
+    def grant(self, collection: str, grants: Sequence[Grant]) -> Mapping[str, str]:  # noqa: ARG002 - there is nobody in it
+        """Nothing but the answer that a folder knows no users."""
+        return {who: "an archive that is a folder knows no users of a zone" for who, *_ in grants}
+
+    def revoke(self, collection: str, who: Sequence[str]) -> None:
+        """Nothing: nobody was given anything."""
 
     def withdraw(self, collection: str, set_id: str) -> None:
         """Remove an unpublished set's directory; its JSON file, which is the label, goes last."""

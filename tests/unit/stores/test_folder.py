@@ -19,7 +19,7 @@ from watcher.errors import (
 )  # fmt: skip
 from watcher.model import Avu
 from watcher.stores import folder
-from watcher.stores.base import Receipt, Session
+from watcher.stores.base import Grant, Receipt, Session
 from watcher.stores.folder import METADATA, FolderStore
 from watcher.stores.source import Source
 
@@ -423,3 +423,13 @@ def test_two_sets_whose_folders_the_disk_makes_one_stay_apart(archive: Path, ses
     assert not session.claim("scope/cells", "urn:uuid:other")
     assert not session.claim("scope/cells/inside", "urn:uuid:other")
     assert session.claim("scope/cells~01234567", "urn:uuid:other")
+
+
+def test_a_folder_knows_nobody(tmp_path: Path, archive: Path, session: Session) -> None:
+    put(session, source(tmp_path))
+    places = [archive, *archive.rglob("*")]
+    before = [(path, path.stat().st_mode) for path in places]
+    answer = session.grant(HERE, [Grant("alice", "read"), Grant("omero#zone", "own", above=True)])
+    session.revoke(HERE, ["alice", "nobody"])
+    assert answer == dict.fromkeys(["alice", "omero#zone"], "an archive that is a folder knows no users of a zone")
+    assert [(path, path.stat().st_mode) for path in places] == before

@@ -5,6 +5,7 @@
     failures      codes and exceptions as this program's errors
     catalogue     replicas, metadata, collections
     access        who may read a set, before publication and after
+    grants        access for those whom a site names
     transfer      the bytes
     bundle        the bytes of many small members together; workshop: what all sessions know of that
     session       the Session protocol, and quick second attempts

@@ -1,6 +1,6 @@
 """One worker's session with iRODS: the Session protocol over one connection, and quick second attempts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
@@ -8,12 +8,13 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from watcher.errors import NotAllowed, StoreBusy, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
 from watcher.names import check_length
-from watcher.stores.base import Claimed, Progress, Receipt, Replica
+from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.bundle import Bundles
 from watcher.stores.irods.catalogue import Catalogue
 from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import Dropped
+from watcher.stores.irods.grants import Grants
 from watcher.stores.irods.transfer import Transfer
 from watcher.stores.irods.workshop import Workshop
 from watcher.stores.source import Source
@@ -39,6 +40,7 @@ class IrodsSession:
         self._sleep = sleep
         self._catalogue = Catalogue(connection)
         self._access = Access(connection, self._catalogue)
+        self._grants = Grants(connection, self._catalogue)
         self._transfer = Transfer(connection, self._catalogue, resource, self._again, resume_from)
         self._bundles = Bundles(connection, self._catalogue, self._transfer, resource, self._again, sleep, workshop)
         self._made: set[str] = set()
@@ -101,6 +103,18 @@ class IrodsSession:
         """
         self._operation(lambda: self._bundles.finish(collection))
         self._operation(lambda: self._access.open(collection))
+
+    def grant(self, collection: str, grants: Sequence[Grant]) -> Mapping[str, str]:
+        """Five requests for three grants: who has what, one for each, and inheritance unless that is on.
+
+        One more for those whom this session has not met; and for a way that it has not seen open yet two more, and one
+        for each collection above that has to be opened. Where one of these stays closed, the two are spent each time.
+        """
+        return self._operation(lambda: self._grants.grant(collection, grants))
+
+    def revoke(self, collection: str, who: Sequence[str]) -> None:
+        """One request for each."""
+        self._operation(lambda: self._grants.revoke(collection, who))
 
     def withdraw(self, collection: str, set_id: str) -> None:
         """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""
