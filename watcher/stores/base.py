@@ -1,6 +1,6 @@
 """The Store protocol: where image sets go, and what every such place must be able to answer."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple, Protocol, Self
@@ -138,6 +138,21 @@ class Session(Protocol):
         """Take away all their access to the collection and to all below it, but not to what it lies in.
 
         Somebody unknown is no error, and this account keeps its own. Raises NotAllowed.
+        """
+        ...
+
+    def rewrite(self, collection: str, name: str, content: bytes) -> None:
+        """Put one of `names.SIDECARS` into a collection that may be published, in place of what has that name there.
+
+        Its access stays as it was. Never for members: raises Unforeseen for any other name.
+        """
+        ...
+
+    def read(self, collection: str, name: str) -> Iterator[bytes]:
+        """The bytes of one object, as they are there, in blocks of at most 4 MiB; the caller compares digests.
+
+        To be read to its end, or closed, before the session is used for something else. Raises NotAllowed at the first
+        block if it is not there.
         """
         ...
 

@@ -7,6 +7,7 @@
     access        who may read a set, before publication and after
     grants        access for those whom a site names
     transfer      the bytes
+    reading       the bytes again
     bundle        the bytes of many small members together; workshop: what all sessions know of that
     session       the Session protocol, and quick second attempts
 

@@ -1,13 +1,13 @@
 """One worker's session with iRODS: the Session protocol over one connection, and quick second attempts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from watcher.errors import NotAllowed, StoreBusy, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
-from watcher.names import check_length
+from watcher.names import check_length, check_sidecar
 from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.bundle import Bundles
@@ -15,6 +15,7 @@ from watcher.stores.irods.catalogue import Catalogue
 from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import Dropped
 from watcher.stores.irods.grants import Grants
+from watcher.stores.irods.reading import read
 from watcher.stores.irods.transfer import Transfer
 from watcher.stores.irods.workshop import Workshop
 from watcher.stores.source import Source
@@ -115,6 +116,26 @@ class IrodsSession:
     def revoke(self, collection: str, who: Sequence[str]) -> None:
         """One request for each."""
         self._operation(lambda: self._grants.revoke(collection, who))
+
+    def rewrite(self, collection: str, name: str, content: bytes) -> None:
+        """Two requests; one if it is there already with these bytes.
+
+        The server writes in place. While it does, some milliseconds, opening it is refused as locked. If the resource
+        is full in that moment, it is cut short until the next attempt.
+        """
+        check_sidecar(name)
+        path = f"{collection}/{name}"
+        check_length(path)
+        self._connection.refresh()
+        self._transfer.replace(content, path)
+
+    def read(self, collection: str, name: str) -> Iterator[bytes]:
+        """Four requests for a small object; for others one for each 4 MiB, several under way, and up to six more.
+
+        Raises StoreUnreachable if the connection is lost on the way: then it is to be read from its beginning again.
+        """
+        self._connection.refresh()
+        yield from read(self._connection, f"{collection}/{name}", self._again)
 
     def withdraw(self, collection: str, set_id: str) -> None:
         """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""
