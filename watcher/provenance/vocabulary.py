@@ -38,9 +38,9 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("dcterms:title", image_set.name),
         ("dcterms:type", "microscopy"),
         ("dcterms:format", image_set.format),
-        ("dcterms:created", _iso(ended, zone)),
-        ("prov:startedAtTime", _iso(started, zone)),
-        ("prov:endedAtTime", _iso(ended, zone)),
+        ("dcterms:created", iso(ended, zone)),
+        ("prov:startedAtTime", iso(started, zone)),
+        ("prov:endedAtTime", iso(ended, zone)),
         ("acq:instrument", instrument.name),
         ("acq:instrument.manufacturer", instrument.manufacturer),
         ("acq:instrument.model", instrument.model),
@@ -60,7 +60,7 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:problems", "; ".join(image_set.problems)),
         ("acq:remarks", "; ".join(image_set.remarks)),
         *_true_names(members),
-        *_embedded(image_set, zone),
+        *((f"acq:embedded.{key}", value) for key, value in embedded(image_set, zone)),
         ("acq:attribution", "unresolved"),
         ("acq:software", f"irods-watcher/{__version__}"),
         ("acq:profile", profile.source.stem),
@@ -79,12 +79,12 @@ def _true_names(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
         yield "acq:member_name", f"{target}: {names.in_shell(renamed[target])}"
 
 
-def _embedded(image_set: ImageSet, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
+def embedded(image_set: ImageSet, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
     """What the files say of themselves, without persons; a time has an offset only if they or the profile say it."""
     for key, value in image_set.embedded.items():
         if key not in PERSONAL:
             placed = _placed(value, zone) if key == "acquired" and zone else value
-            yield f"acq:embedded.{key}", placed
+            yield key, placed
 
 
 def _placed(time: str, zone: tzinfo) -> str:
@@ -104,7 +104,8 @@ def _source_path(image_set: ImageSet) -> str:
     return str(image_set.root / image_set.folder).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _iso(seconds: float, zone: tzinfo | None) -> str:
+def iso(seconds: float, zone: tzinfo | None) -> str:
+    """A time since 1970 as ISO 8601 in a zone (None: this computer's), with its offset and to the second."""
     return datetime.fromtimestamp(seconds, zone).astimezone(zone).isoformat(timespec="seconds")
 
 
