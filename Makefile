@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 INSTALLED_TEST := $(VENV)/.installed-test
+CRATE_VALIDATOR := $(VENV)/crate-validator/.installed
 
 .PHONY: help demo run test unit lint format bench faults soak clean
 
@@ -60,6 +61,13 @@ $(INSTALLED): $(BIN)/python setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(INSTALLED_TEST): $(BIN)/python setup.cfg pyproject.toml
+$(INSTALLED_TEST): $(BIN)/python setup.cfg pyproject.toml $(CRATE_VALIDATOR)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@ $(INSTALLED)
+
+# The RO-Crate validator cannot live beside this program (it wants rich < 14), so it has an environment of its own.
+$(CRATE_VALIDATOR): $(BIN)/python tests/crate_validator/requirements.txt
+	$(PYTHON) -m venv $(VENV)/crate-validator
+	$(VENV)/crate-validator/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement tests/crate_validator/requirements.txt
+	@touch $@

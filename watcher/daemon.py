@@ -12,6 +12,7 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
+from watcher.pipeline.amend import Amendments
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
@@ -37,6 +38,8 @@ _BETWEEN_STEPS = 0.01
 #: How soon after an event its folder is looked at: instruments write many files a second.
 _BREATH = 0.2
 _LONGEST_BREATH = 10.0
+#: How often in seconds it is asked whether somebody said something of a published set.
+_OFTEN = 1.0
 #: So long is waited at the start for the facility's persons and requests; what comes later counts from then on.
 _AT_START = 5.0
 
@@ -132,14 +135,19 @@ class Daemon:
             self._note_store(error)
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
-            pruning = threading.Thread(target=self._prune, name="prune")
+            beside = [
+                threading.Thread(target=self._prune, name="prune"),
+                threading.Thread(target=self._amend, args=(self._amendments(crew),), name="amend"),
+            ]
             conveyor.start(died=self.stop)
-            pruning.start()
+            for thread in beside:
+                thread.start()
             try:
                 self._watch(conveyor)
             finally:
                 self.stop()
-                pruning.join()
+                for thread in beside:
+                    thread.join()
                 conveyor.wake()
                 conveyor.join()
 
@@ -154,6 +162,7 @@ class Daemon:
                     self.journal.note("store", "")
                 Withdrawals(self.journal, crew, self._clock).clear()
                 self._drain(self._way(crew))
+                self._amend_all(self._amendments(crew))
             except WatcherError as error:
                 result.store_trouble = error
         result.unsafe = self.journal.sets.in_states(State.GROWING, State.HELD, *UNDER_WAY)
@@ -226,6 +235,30 @@ class Daemon:
                     if self._stop.wait(_BETWEEN_STEPS):
                         return
             self._clock.wait(PRUNE_EVERY, self._stop)
+
+    def amend(self) -> None:
+        """Tell the store all that became known of published sets, and end. Raises what concerns the whole store."""
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
+            self._amend_all(self._amendments(crew))
+
+    def _amendments(self, crew: Crew) -> Amendments:
+        return Amendments(self.profile, self.journal, crew, self.attribute, self.registers, self._clock)
+
+    def _amend_all(self, amendments: Amendments) -> None:
+        while amendments.round() and not self.stopping:
+            pass
+
+    def _amend(self, amendments: Amendments) -> None:
+        """Tell the store what becomes known of published sets, soon after a person has said it."""
+        pause = _OFTEN
+        while not self.stopping:
+            try:
+                self._amend_all(amendments)
+                pause = _OFTEN
+            except WatcherError:
+                # The conveyor tells what is wrong with the store; nothing waits for this.
+                pause = min(LONGEST_WAIT, 2 * pause)
+            self._clock.wait(pause, self._stop)
 
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""

@@ -65,28 +65,28 @@ class Attributions:
                     (set_id, json.dumps(said)),
                 )
 
-    def inherit(self, set_id: str, former: str) -> None:
-        """A later version was made by whom the former one was made, as far as a person said that."""
-        with self._database.transaction() as sql:
-            sql.execute(
-                """INSERT OR IGNORE INTO attribution (set_id, orders)
-                   SELECT ?, orders FROM attribution WHERE set_id = ? AND orders <> '[]'""",
-                (set_id, former),
-            )
-
     def revision(self, set_id: str) -> int:
         """Which form of the orders this is."""
         rows = self._database.rows("SELECT revision FROM attribution WHERE set_id = ?", (set_id,))
         return int(rows[0][0]) if rows else 0
 
-    def written(self, set_id: str, record: Attribution, revision: int) -> None:
-        """This is what stands in the store from now on, by the orders of that revision."""
+    def written(self, set_id: str, record: Attribution, revision: int, again_at: float | None = None) -> None:
+        """This is what stands in the store from now on, by the orders of that revision.
+
+        `again_at` is when somebody is to be let in again who could not be.
+        """
         with self._database.transaction() as sql:
             sql.execute(
-                """INSERT INTO attribution (set_id, record) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET
-                   record = ?2, amend_at = iif(revision = ?3, NULL, 0), attempts = 0, problem = ''""",
-                (set_id, _RECORD.dump_json(record).decode("utf-8"), revision),
+                """INSERT INTO attribution (set_id, record, amend_at, attempts) VALUES (?1, ?2, ?4, 1)
+                   ON CONFLICT DO UPDATE SET record = ?2, problem = '', amend_at = iif(revision = ?3, ?4, 0),
+                   attempts = iif(?4 IS NULL, 0, attempts + 1)""",
+                (set_id, _RECORD.dump_json(record).decode("utf-8"), revision, again_at),
             )
+
+    def attempts(self, set_id: str) -> int:
+        """How often the store was told without a full success since the last order."""
+        rows = self._database.rows("SELECT attempts FROM attribution WHERE set_id = ?", (set_id,))
+        return int(rows[0][0]) if rows else 0
 
     def look_again(self, set_ids: Iterable[str]) -> None:
         """Find out anew who made these sets, from all that is known now."""
@@ -134,21 +134,22 @@ class Attributions:
 
     # what was changed later
 
-    def begin_change(self, set_id: str, now: float, who: str, before: Sequence[Avu]) -> None:
-        """Before the store is changed: what is there. One change that was begun and not ended keeps what it found."""
+    def begin_change(self, set_id: str, change: Change) -> None:
+        """Before the store is changed: what is there. A change that was begun and cut off keeps what it found."""
         with self._database.transaction() as sql:
             sql.execute(
                 """INSERT INTO audit (set_id, at, who, before) SELECT ?1, ?2, ?3, ?4
                    WHERE NOT EXISTS (SELECT 1 FROM audit WHERE set_id = ?1 AND after IS NULL)""",
-                (set_id, now, who, json.dumps(before)),
+                (set_id, change.at, change.who, json.dumps(change.before)),
             )
 
-    def end_change(self, set_id: str, after: Sequence[Avu]) -> None:
-        """After the store was changed: what is there now. A change that changed nothing is not kept."""
+    def end_change(self, set_id: str, after: Sequence[Avu]) -> bool:
+        """After the store was changed: what is there now. Whether anything was; else there was no change."""
         with self._database.transaction() as sql:
             text = json.dumps(after)
             sql.execute("DELETE FROM audit WHERE set_id = ? AND after IS NULL AND before = ?", (set_id, text))
-            sql.execute("UPDATE audit SET after = ? WHERE set_id = ? AND after IS NULL", (text, set_id))
+            query = "UPDATE audit SET after = ? WHERE set_id = ? AND after IS NULL"
+            return bool(sql.execute(query, (text, set_id)).rowcount)
 
     def changes(self, set_id: str) -> list[Change]:
         """What was changed in the store after publication, the oldest first."""

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from watcher import identifiers, osfacts
 from watcher.journal import Journal
+from watcher.journal.attributions import Order
 from watcher.journal.sessions import WorkSession
 from watcher.model import Attribution, ImageSet, Member
 from watcher.pipeline.assemble import stem
@@ -40,13 +41,18 @@ class Attributor:
         self._captures = {watch.path: Capture(watch.capture) for watch in profile.watch}
 
     def __call__(self, image_set: ImageSet, members: Sequence[Member], *, patient: bool = True) -> Attribution:
-        """The answer now. With `patient` a request that is not known yet is asked for once more, for two seconds."""
+        """The answer now. With `patient` a request that is not known yet is asked for once more, for two seconds.
+
+        Of a set whose files are gone what was known before still holds, where nobody says it differently.
+        """
         problems: list[str] = []
         said = list(self.evidence(image_set, members, problems))
         register = self._registers.now
         if patient and self._profile.people.requests and _unknown_requests(said, register):
             register = self._registers.ask()
-        return resolve(said, register, self._profile.people, problems)
+        gone = not any(os.path.lexists(image_set.root / member.path) for member in itertools.islice(members, 1))
+        before = self._journal.attributions.record(image_set.id) if gone else None
+        return resolve(said, register, self._profile.people, problems, before)
 
     def evidence(self, image_set: ImageSet, members: Sequence[Member], problems: list[str]) -> Iterator[Said]:
         """What each source says, as it says it; what could not be read goes into `problems`, without names."""
@@ -67,10 +73,16 @@ class Attributor:
     def _commands(self, image_set: ImageSet) -> Iterator[Said]:
         """What persons said later: of each thing the last word, and an empty one takes it back."""
         last: dict[str, str] = {}
-        for order in self._journal.attributions.orders(image_set.id):
+        for order in self._orders(image_set):
             last |= order.values
         if last:
             yield Said(Source.COMMAND, {key: value for key, value in last.items() if value})
+
+    def _orders(self, image_set: ImageSet) -> list[Order]:
+        """A later version was made by whom a person said of the one before, until they say something of it."""
+        orders = self._journal.attributions.orders(image_set.id)
+        former = self._journal.sets.maybe(image_set.supersedes) if image_set.supersedes and not orders else None
+        return self._orders(former) if former else orders
 
     def _sessions(self, image_set: ImageSet, begin: float, end: float) -> list[WorkSession]:
         folders = (image_set.place / image_set.name, *(image_set.place / image_set.name).parents)

@@ -98,8 +98,18 @@ class _Answer:
     doubtful: bool = False
 
 
-def resolve(said: Iterable[Said], known: Known, policy: Section, problems: Iterable[str] = ()) -> Attribution:
-    """One answer from what the sources say, which need not be in order; `problems` are what could not be read."""
+def resolve(
+    said: Iterable[Said],
+    known: Known,
+    policy: Section,
+    problems: Iterable[str] = (),
+    before: Attribution | None = None,
+) -> Attribution:
+    """One answer from what the sources say, which need not be in order; `problems` are what could not be read.
+
+    `before` is an earlier answer that still holds where no source says anything: for a set whose files are gone, and
+    with them what lay beside them.
+    """
     answer = _Answer(problems=dict.fromkeys(problems))
     clear = _without_doubles(sorted(said, key=lambda one: one.source), answer)
     everything = list(_with_requests(clear, known, answer))
@@ -108,7 +118,21 @@ def resolve(said: Iterable[Said], known: Known, policy: Section, problems: Itera
         _take_persons(one, known.people, answer)
     answer.also = next((one.also for one in everything if one.also), ())
     chosen = {role: _choose(role, named, answer) for role, named in answer.persons.items()}
+    if before:
+        chosen = _remembered(before, chosen, answer)
     return _attribution(chosen[SCIENTIST], chosen[OPERATOR], answer, known.people, policy)
+
+
+def _remembered(before: Attribution, chosen: dict[str, Person | None], answer: _Answer) -> dict[str, Person | None]:
+    """What was known before and is not said again now."""
+    for key, value in before.facts.items():
+        if key not in answer.facts:
+            answer.facts[key], answer.sources[key] = value, before.sources.get(key, "")
+    persons = {SCIENTIST: before.creators[0] if SCIENTIST in before.sources else None, OPERATOR: before.operator}
+    for role, person in persons.items():
+        if person and not chosen[role]:
+            chosen[role], answer.sources[role] = person, before.sources.get(role, "")
+    return chosen
 
 
 def _without_doubles(said: Sequence[Said], answer: _Answer) -> list[Said]:

@@ -17,6 +17,7 @@ from watcher.provenance.credits import Circumstances, credits
 
 #: The description of the set that travels with it; see `crate.py`.
 CRATE: Final = "ro-crate-metadata.json"
+CREATED: Final = "dcterms:created"
 COMPLETE: Final = Avu(STATE, "complete")
 SUPERSEDED: Final = Avu(STATE, "superseded")
 #: On a collection that an unpublished attempt could not leave clean: what the iRODS administrator has to look at.
@@ -40,17 +41,14 @@ def describe(
 
     `zone` is the instrument's time zone, None for this computer's own.
     """
-    about = circumstances(image_set, profile, zone, acquired_at(members))
+    about = circumstances(image_set, profile, iso(acquired_at(members), zone))
     return [*_of_the_set(image_set, members, profile, zone), *fitting(credits(attribution, profile, about))]
 
 
-def circumstances(
-    image_set: ImageSet, profile: Profile, zone: tzinfo | None, ended: float, modified: float | None = None
-) -> Circumstances:
-    """What the credits say besides persons; times in seconds since 1970."""
-    of_users = (image_set.collection or "").split("/")[1] if isinstance(profile.store, IrodsStore) else ""
-    changed = "" if modified is None else _iso(modified, zone)
-    return Circumstances(image_set.name, _iso(ended, zone), of_users, changed)
+def circumstances(image_set: ImageSet, profile: Profile, created: str, modified: str = "") -> Circumstances:
+    """What the credits say besides persons; times as the catalogue has them."""
+    zone = (image_set.collection or "").split("/")[1] if isinstance(profile.store, IrodsStore) else ""
+    return Circumstances(image_set.name, created, zone, modified)
 
 
 def fitting(avus: Iterable[Avu]) -> list[Avu]:
@@ -67,9 +65,9 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         ("dcterms:title", image_set.name),
         ("dcterms:type", "microscopy"),
         ("dcterms:format", image_set.format),
-        ("dcterms:created", _iso(ended, zone)),
-        ("prov:startedAtTime", _iso(started, zone)),
-        ("prov:endedAtTime", _iso(ended, zone)),
+        (CREATED, iso(ended, zone)),
+        ("prov:startedAtTime", iso(started, zone)),
+        ("prov:endedAtTime", iso(ended, zone)),
         ("acq:instrument", instrument.name),
         ("acq:instrument.manufacturer", instrument.manufacturer),
         ("acq:instrument.model", instrument.model),
@@ -89,7 +87,7 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         ("acq:problems", "; ".join(image_set.problems)),
         ("acq:remarks", "; ".join(image_set.remarks)),
         *_true_names(members),
-        *_embedded(image_set, zone),
+        *((f"acq:embedded.{key}", value) for key, value in embedded(image_set, zone)),
         *(("dcterms:subject", tag) for tag in profile.metadata.tags),
         ("acq:imaging_method", profile.metadata.imaging_method),
         ("acq:software", f"irods-watcher/{__version__}"),
@@ -109,12 +107,12 @@ def _true_names(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
         yield "acq:member_name", f"{target}: {names.in_shell(renamed[target])}"
 
 
-def _embedded(image_set: ImageSet, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
+def embedded(image_set: ImageSet, zone: tzinfo | None) -> Iterator[tuple[str, str]]:
     """What the files say of themselves, without persons; a time has an offset only if they or the profile say it."""
     for key, value in image_set.embedded.items():
         if key not in PERSONAL:
             placed = _placed(value, zone) if key == "acquired" and zone else value
-            yield f"acq:embedded.{key}", placed
+            yield key, placed
 
 
 def _placed(time: str, zone: tzinfo) -> str:
@@ -134,7 +132,8 @@ def _source_path(image_set: ImageSet) -> str:
     return str(image_set.root / image_set.folder).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _iso(seconds: float, zone: tzinfo | None) -> str:
+def iso(seconds: float, zone: tzinfo | None) -> str:
+    """A time since 1970 as ISO 8601 in a zone (None: this computer's), with its offset and to the second."""
     return datetime.fromtimestamp(seconds, zone).astimezone(zone).isoformat(timespec="seconds")
 
 
