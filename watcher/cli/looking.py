@@ -1,6 +1,9 @@
 """The verbs that only look: `status`, `list`, `show`, `explain`, `inspect`."""
 
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,12 +13,18 @@ from rich.table import Table
 from watcher import profile as profiles
 from watcher.cli import records
 from watcher.cli.app import JsonOption, StateOption, files, journal_only, out, say
+from watcher.cli.attributing import in_detail, in_one_line
 from watcher.cli.console import PLAIN, amount, when
+from watcher.cli.working import session_words
 from watcher.errors import Exit
-from watcher.journal import watched_by
-from watcher.model import UNDER_WAY, State
+from watcher.journal import Journal, watched_by
+from watcher.model import UNDER_WAY, ImageSet, Resolution, State
+from watcher.pipeline.amend import in_words
 from watcher.pipeline.explain import explain as find_reasons
 from watcher.pipeline.inspect import inspect as look_into
+
+#: Things of one kind that `status` tells.
+_MOST = 10
 
 
 def status(state: StateOption = None, json: JsonOption = False) -> int:
@@ -30,6 +39,11 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
         held = journal.sets.in_states(State.HELD)
         pace = journal.noted("pace") if watcher else None
         abandoned = journal.collections.abandoned()
+        now = time.time()
+        sessions = journal.sessions.between(now, now)
+        unknown = sum(n for how, n in journal.attributions.counts().items() if how is not Resolution.RESOLVED)
+        shut_out = journal.attributions.shut_out()
+        untold = journal.attributions.problems()
         if json:
             records.emit(
                 watcher=watcher,
@@ -39,6 +53,10 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
                 pace=pace,
                 held=[records.of_set(one, ()) for one in held],
                 abandoned=[{"collection": collection, "why": why} for collection, why in abandoned],
+                sessions=[asdict(one) for one in sessions],
+                unattributed=unknown,
+                shut_out=[{"id": set_id, "who": who, "why": why} for set_id, who, why in shut_out],
+                untold=[{"id": set_id, "why": why} for set_id, why in untold],
             )
             return Exit.OK
         say(_sentence(counts, store))
@@ -50,6 +68,14 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
                 say(f"{counts[one]:7d}  {PLAIN[one]}")
         for image_set in held:
             say(f"Needs attention: {image_set.name}: {image_set.reason}")
+        for session in sessions:
+            say(session_words(session))
+        if unknown:
+            say(f"Of {_sets(unknown)} it is not fully known who made them: `irods-watcher attribute --unresolved`.")
+        for who, why, number in _grouped(shut_out):
+            say(f"No access yet for {who} to {_sets(number)}: {why}")
+        for set_id, why in untold[:_MOST]:
+            say(f"The store could not be told who made {set_id[9:17]}: {why}")
         for collection, why in abandoned:
             say(f"For the iRODS administrator: {collection} is no longer used and can be removed ({why})")
     return Exit.OK
@@ -67,7 +93,12 @@ def list_sets(
     with journal_only(state) as journal:
         sets = journal.sets.in_states(*(only or ()))
         if json:
-            records.emit(sets=[records.of_set(one, journal.sets.members(one.id)) for one in sets])
+            records.emit(
+                sets=[
+                    records.of_set(one, journal.sets.members(one.id), journal.attributions.record(one.id))
+                    for one in sets
+                ]
+            )
             return
         table = Table(box=None, pad_edge=False)
         for title in ("id", "name", "state", "since", "where, or what is missing"):
@@ -93,7 +124,7 @@ def show(
         members = journal.sets.members(one.id)
         history = journal.sets.history(one.id)
         if json:
-            record = records.of_set(one, members)
+            record = records.of_set(one, members, journal.attributions.record(one.id))
             record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
             records.emit(sets=[record])
             return
@@ -111,12 +142,25 @@ def show(
         ):
             if value:
                 say(f"  {title}: {value}")
+        for line in _who(one, journal):
+            say(f"  {line}")
         total = sum(member.facts.size for member in members)
         say(f"  {files(len(members))}, {amount(total)}")
         for member in members:
             say(f"    {member.sha256 or 'not sent yet':64}  {member.target}")
         for at, to, note in history:
             say(f"  {when(at)}  {to}: {note}")
+
+
+def _who(one: ImageSet, journal: Journal) -> Iterator[str]:
+    """Who made a set and who may read it, and what was changed of that later."""
+    if what := journal.attributions.record(one.id):
+        yield f"made by: {in_one_line(what)}"
+        yield from (f"  {line}" for line in in_detail(what))
+    for who, (level, problem) in sorted(journal.attributions.granted(one.id).items()):
+        yield f"access: {who}: {(problem and f'not yet, {problem}') or level}"
+    for change in journal.attributions.changes(one.id):
+        yield f"changed: {when(change.at)} by {change.who or 'the registers'}: {in_words(change)}"
 
 
 def explain(
@@ -168,6 +212,16 @@ def inspect(
         if not found:
             say(f"{path}: there are no image sets in it")
     return Exit.PARTLY if any(not one.complete or one.validation.sound is False for one in found) else Exit.OK
+
+
+def _sets(number: int) -> str:
+    return "1 set" if number == 1 else f"{number} sets"
+
+
+def _grouped(shut_out: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, int]]:
+    """Who could not be let in and why, with the number of sets; the most common first."""
+    counts = Counter((who, why) for _, who, why in shut_out)
+    return [(who, why, number) for (who, why), number in counts.most_common(_MOST)]
 
 
 def _some(names: Sequence[str], most: int = 10) -> str:

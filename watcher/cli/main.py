@@ -2,7 +2,7 @@
 
 import sys
 
-from watcher.cli import crediting, looking, orders, requesting, running, setting_up, tracing, trying
+from watcher.cli import attributing, looking, orders, requesting, running, setting_up, tracing, trying, working
 from watcher.cli.app import app, run_app
 
 VERBS = (
@@ -18,11 +18,12 @@ VERBS = (
     looking.inspect,
     orders.retry,
     orders.skip,
+    attributing.attribute,
     trying.simulate,
     trying.demo,
 )
 #: Those with verbs of their own.
-GROUPS = {"request": requesting.app, "session": crediting.app}
+GROUPS = {"request": requesting.app, "session": working.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
 for name, group in GROUPS.items():

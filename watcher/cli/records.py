@@ -6,10 +6,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from watcher.model import ImageSet, Member, State
+from pydantic import TypeAdapter
+
+from watcher.model import Attribution, ImageSet, Member, State
 from watcher.pipeline.inspect import Inspection
 
 SCHEMA_VERSION = 1
+_ATTRIBUTION = TypeAdapter(Attribution)
 _UNFINISHED = {State.GROWING, State.HELD}
 
 
@@ -19,7 +22,7 @@ def emit(**content: Any) -> None:
     sys.stdout.write("\n")
 
 
-def of_set(image_set: ImageSet, members: Sequence[Member], metadata: dict[str, str] | None = None) -> dict[str, Any]:
+def of_set(image_set: ImageSet, members: Sequence[Member], made_by: Attribution | None = None) -> dict[str, Any]:
     """A set of the journal."""
     whole = image_set.whole if image_set.whole is not None else False if image_set.state in _UNFINISHED else None
     return {
@@ -34,12 +37,20 @@ def of_set(image_set: ImageSet, members: Sequence[Member], metadata: dict[str, s
         "problems": list(image_set.problems),
         "remarks": list(image_set.remarks),
         "members": [{"path": m.target, "bytes": m.facts.size, "sha256": m.sha256} for m in members],
-        "metadata": metadata if metadata is not None else dict(image_set.embedded),
+        "metadata": dict(image_set.embedded),
+        **of_attribution(made_by),
         "collection": image_set.collection,
         "waits_for": list(image_set.waits_for),
         "reason": image_set.reason,
         "published_at": image_set.published_at,
     }
+
+
+def of_attribution(found: Attribution | None) -> dict[str, Any]:
+    """Who made a set and whence that is known; null where the journal does not know."""
+    if found is None:
+        return {"attribution": None}
+    return {"attribution": _ATTRIBUTION.dump_python(found, mode="json")}
 
 
 def of_inspection(found: Inspection) -> dict[str, Any]:

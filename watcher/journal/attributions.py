@@ -8,7 +8,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from watcher.journal.database import Database
-from watcher.model import Attribution, Avu
+from watcher.model import Attribution, Avu, Resolution
 
 _RECORD: Final = TypeAdapter(Attribution)
 #: The states in which the store is told what was changed later.
@@ -47,6 +47,11 @@ class Attributions:
         rows = self._database.rows("SELECT record FROM attribution WHERE set_id = ?", (set_id,))
         return _RECORD.validate_json(rows[0][0]) if rows and rows[0][0] else None
 
+    def counts(self) -> dict[Resolution, int]:
+        """Of how many sets in the store it is known how well who made them."""
+        rows = self._database.rows("SELECT state, count(*) FROM attribution WHERE state IS NOT NULL GROUP BY state")
+        return {Resolution(state): number for state, number in rows}
+
     def orders(self, set_id: str) -> list[Order]:
         """What persons said of the set, the oldest first."""
         rows = self._database.rows("SELECT orders FROM attribution WHERE set_id = ?", (set_id,))
@@ -77,10 +82,10 @@ class Attributions:
         """
         with self._database.transaction() as sql:
             sql.execute(
-                """INSERT INTO attribution (set_id, record, amend_at, attempts) VALUES (?1, ?2, ?4, 1)
-                   ON CONFLICT DO UPDATE SET record = ?2, problem = '', amend_at = iif(revision = ?3, ?4, 0),
-                   attempts = iif(?4 IS NULL, 0, attempts + 1)""",
-                (set_id, _RECORD.dump_json(record).decode("utf-8"), revision, again_at),
+                """INSERT INTO attribution (set_id, record, amend_at, state, attempts) VALUES (?1, ?2, ?4, ?5, 1)
+                   ON CONFLICT DO UPDATE SET record = ?2, state = ?5, problem = '',
+                   amend_at = iif(revision = ?3, ?4, 0), attempts = iif(?4 IS NULL, 0, attempts + 1)""",
+                (set_id, _RECORD.dump_json(record).decode("utf-8"), revision, again_at, record.state),
             )
 
     def attempts(self, set_id: str) -> int:

@@ -122,11 +122,13 @@ CREATE TABLE attribution (
     set_id TEXT PRIMARY KEY REFERENCES image_set (id),
     orders TEXT NOT NULL DEFAULT '[]',
     record TEXT,
+    state TEXT,
     amend_at REAL,
     revision INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     problem TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
+CREATE INDEX attribution_state ON attribution (state);
 CREATE INDEX attribution_amend ON attribution (amend_at) WHERE amend_at IS NOT NULL;
 CREATE TABLE audit (
     set_id TEXT NOT NULL REFERENCES image_set (id),

@@ -103,6 +103,27 @@ class Sets:
             raise SetNotFound(f"{text}: there is no such set in the journal")
         return found[0]
 
+    def matching(
+        self,
+        folder: Path | None,
+        name: str | None,
+        acquired: tuple[float | None, float | None],
+        *,
+        unresolved: bool = False,
+    ) -> list[ImageSet]:
+        """The sets in a folder (or below it), of a name like `actin*`, acquired between two times, or all of these.
+
+        `unresolved`: only those of which it is not known who made them.
+        """
+        since, until = acquired
+        ended = "coalesce((SELECT max(mtime_ns) / 1e9 FROM member WHERE set_id = image_set.id), last_change)"
+        where = [f"(?1 IS NULL OR {ended} >= ?1)", f"(?2 IS NULL OR {ended} < ?2)", "(?3 IS NULL OR name GLOB ?3)"]
+        if unresolved:
+            where.append("NOT EXISTS (SELECT 1 FROM attribution WHERE set_id = image_set.id AND state = 'resolved')")
+        query = f"SELECT * FROM image_set WHERE state <> 'skipped' AND {' AND '.join(where)} ORDER BY first_seen, id"
+        found = map(_from_row, self._database.rows(query, (since, until, name and _text(name))))
+        return [one for one in found if folder is None or (one.root / one.folder).is_relative_to(folder)]
+
     def in_states(self, *states: State, limit: int = -1) -> list[ImageSet]:
         """The sets in these states (all if none is given), those that were complete first come first."""
         marks = ", ".join("?" * len(states))

@@ -3,8 +3,9 @@
 import itertools
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
 from watcher import identifiers, osfacts
 from watcher.journal import Journal
@@ -29,6 +30,7 @@ _CAPTURED = {
 
 #: Seconds that the times of a disk may be coarse: FAT counts in steps of two.
 _COARSE = 2.0
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Attributor:
@@ -54,9 +56,20 @@ class Attributor:
         before = self._journal.attributions.record(image_set.id) if gone else None
         return resolve(said, register, self._profile.people, problems, before)
 
-    def evidence(self, image_set: ImageSet, members: Sequence[Member], problems: list[str]) -> Iterator[Said]:
-        """What each source says, as it says it; what could not be read goes into `problems`, without names."""
-        yield from self._commands(image_set)
+    def would_be(self, image_set: ImageSet, members: Sequence[Member], said: Mapping[str, str]) -> Attribution:
+        """The answer if a person said this, too."""
+        problems: list[str] = []
+        evidence = list(self.evidence(image_set, members, problems, said))
+        return resolve(evidence, self._registers.now, self._profile.people, problems)
+
+    def evidence(
+        self, image_set: ImageSet, members: Sequence[Member], problems: list[str], ordered: Mapping[str, str] = _NOTHING
+    ) -> Iterator[Said]:
+        """What each source says, as it says it; what could not be read goes into `problems`, without names.
+
+        `ordered` is what a person says on top of what they said before.
+        """
+        yield from self._commands(image_set, ordered)
         yield from self._sidecars(image_set, members, problems)
         periods = periods_of(image_set, members)
         for session in _during(periods, lambda begin, end: self._sessions(image_set, begin, end)):
@@ -70,11 +83,12 @@ class Attributor:
         yield Said(Source.OWNER, {PERSON: _owner(image_set, members)})
         yield Said(Source.PROFILE, {key: value for key, value in self._profile.people.default if value})
 
-    def _commands(self, image_set: ImageSet) -> Iterator[Said]:
+    def _commands(self, image_set: ImageSet, more: Mapping[str, str]) -> Iterator[Said]:
         """What persons said later: of each thing the last word, and an empty one takes it back."""
         last: dict[str, str] = {}
         for order in self._orders(image_set):
             last |= order.values
+        last |= more
         if last:
             yield Said(Source.COMMAND, {key: value for key, value in last.items() if value})
 

@@ -1,4 +1,4 @@
-"""The verbs that say who makes or made the images: `session start`, `stop`, `status`, and `attribute`."""
+"""The verbs of work at the instrument: `session start`, `stop` and `status`."""
 
 import getpass
 import time
