@@ -120,7 +120,9 @@ class Sets:
         where = [f"(?1 IS NULL OR {ended} >= ?1)", f"(?2 IS NULL OR {ended} < ?2)", "(?3 IS NULL OR name GLOB ?3)"]
         if unresolved:
             where.append("NOT EXISTS (SELECT 1 FROM attribution WHERE set_id = image_set.id AND state = 'resolved')")
-        query = f"SELECT * FROM image_set WHERE state <> 'skipped' AND {' AND '.join(where)} ORDER BY first_seen, id"
+        query = (
+            f"SELECT * FROM image_set WHERE state <> 'skipped' AND {' AND '.join(where)} ORDER BY first_seen, name, id"
+        )
         found = map(_from_row, self._database.rows(query, (since, until, name and _text(name))))
         return [one for one in found if folder is None or (one.root / one.folder).is_relative_to(folder)]
 

@@ -21,7 +21,7 @@ from watcher.pipeline.deliver import collection_of
 from watcher.pipeline.patience import pause_after
 from watcher.profile import Profile
 from watcher.provenance import crate
-from watcher.provenance.credits import credits, is_credit
+from watcher.provenance.credits import ATTRIBUTION, credits, is_credit
 from watcher.provenance.registers import Registers
 from watcher.provenance.vocabulary import CRATE, CREATED, circumstances, fitting, iso
 from watcher.stores.base import Session
@@ -29,6 +29,8 @@ from watcher.stores.base import Session
 #: Sets that are dealt with before somebody else's errands have their turn.
 AT_ONCE: Final = 200
 _MODIFIED: Final = "dcterms:modified"
+#: What changes with everything else, and tells nothing of its own.
+_ASIDE: Final = {(_MODIFIED, ""), (f"{ATTRIBUTION}.source", "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ class Amendments:
 def in_words(change: Change) -> str:
     """What a change took away and what it brought, for people."""
     lines = []
-    for key in sorted({(avu.attribute, avu.unit) for avu in (*change.before, *change.after)} - {(_MODIFIED, "")}):
+    for key in sorted({(avu.attribute, avu.unit) for avu in (*change.before, *change.after)} - _ASIDE):
         was, now = (
             [avu.value for avu in avus if (avu.attribute, avu.unit) == key] for avus in (change.before, change.after)
         )
