@@ -23,7 +23,7 @@ class Cast:
     def named(self, who: Person | Organisation) -> Reference:
         """The entity of a person or institution; of the same name without an identifier they are the same one."""
         if isinstance(who, Person):
-            key = ("person", who.orcid or who.name)
+            key = ("person", who.orcid or who.natural)
             if key not in self._known:
                 self._known[key] = self._person(who)
         else:
@@ -59,7 +59,7 @@ class Cast:
         return self._graph.add(
             address_or(person.orcid, f"#person-{len(self._known) + 1}"),
             "Person",
-            name=person.natural,
+            name=person.natural or person.name,
             familyName=person.family if person.given else None,
             givenName=person.given,
             identifier=person.orcid,
