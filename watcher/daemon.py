@@ -12,6 +12,8 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
+from watcher.pipeline.amend import Amendments
+from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
@@ -24,6 +26,7 @@ from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
+from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
 
@@ -35,6 +38,10 @@ _BETWEEN_STEPS = 0.01
 #: How soon after an event its folder is looked at: instruments write many files a second.
 _BREATH = 0.2
 _LONGEST_BREATH = 10.0
+#: How often in seconds it is asked whether somebody said something of a published set.
+_OFTEN = 1.0
+#: So long is waited at the start for the facility's persons and requests; what comes later counts from then on.
+_AT_START = 5.0
 
 
 class Stopped(WatcherError):
@@ -76,6 +83,7 @@ class Daemon:
         self.store = store or open_store(profile)
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
+        journal.note("profile", str(profile.source))
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -96,6 +104,9 @@ class Daemon:
             )
             for watch in profile.watch
         ]
+        self.registers = Registers(profile)
+        self.attribute = Attributor(profile, journal, self.registers)
+        self._told_of_registers: set[str] = set()
         self.destinations = {watch.path: Destination(profile, watch) for watch in profile.watch}
 
     @property
@@ -122,23 +133,28 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
-        with self._crew() as crew:
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
-            pruning = threading.Thread(target=self._prune, name="prune")
+            beside = [
+                threading.Thread(target=self._prune, name="prune"),
+                threading.Thread(target=self._amend, args=(self._amendments(crew),), name="amend"),
+            ]
             conveyor.start(died=self.stop)
-            pruning.start()
+            for thread in beside:
+                thread.start()
             try:
                 self._watch(conveyor)
             finally:
                 self.stop()
-                pruning.join()
+                for thread in beside:
+                    thread.join()
                 conveyor.wake()
                 conveyor.join()
 
     def once(self) -> Round:
         """Take everything that is finished now to the store, and say what is not safe yet."""
         result = Round()
-        with self._crew() as crew:
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             self._settle(result)
             try:
                 if self.journal.sets.in_states(*UNDER_WAY, limit=1):
@@ -146,6 +162,7 @@ class Daemon:
                     self.journal.note("store", "")
                 Withdrawals(self.journal, crew, self._clock).clear()
                 self._drain(self._way(crew))
+                self._amend_all(self._amendments(crew))
             except WatcherError as error:
                 result.store_trouble = error
         result.unsafe = self.journal.sets.in_states(State.GROWING, State.HELD, *UNDER_WAY)
@@ -187,11 +204,19 @@ class Daemon:
         while image_set and image_set.state in UNDER_WAY and not self.stopping:
             image_set = way.step(image_set)
 
+    def _tell_registers(self, register: Register) -> None:
+        told = {f"registers {where}": what for where, what in register.problems.items()}
+        for where in {*self._told_of_registers, *told}:
+            self._listener.trouble(where, told.get(where, ""))
+        self._told_of_registers = set(told)
+
     def _crew(self) -> Crew:
         return Crew(self.store, workers_for(self.profile))
 
     def _way(self, crew: Crew) -> Way:
-        return Way(self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener)
+        return Way(
+            self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener, self.attribute
+        )
 
     def _conveyor(self, crew: Crew) -> Conveyor:
         way = self._way(crew)
@@ -210,6 +235,30 @@ class Daemon:
                     if self._stop.wait(_BETWEEN_STEPS):
                         return
             self._clock.wait(PRUNE_EVERY, self._stop)
+
+    def amend(self) -> None:
+        """Tell the store all that became known of published sets, and end. Raises what concerns the whole store."""
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
+            self._amend_all(self._amendments(crew))
+
+    def _amendments(self, crew: Crew) -> Amendments:
+        return Amendments(self.profile, self.journal, crew, self.attribute, self.registers, self._clock)
+
+    def _amend_all(self, amendments: Amendments) -> None:
+        while amendments.round() and not self.stopping:
+            pass
+
+    def _amend(self, amendments: Amendments) -> None:
+        """Tell the store what becomes known of published sets, soon after a person has said it."""
+        pause = _OFTEN
+        while not self.stopping:
+            try:
+                self._amend_all(amendments)
+                pause = _OFTEN
+            except WatcherError:
+                # The conveyor tells what is wrong with the store; nothing waits for this.
+                pause = min(LONGEST_WAIT, 2 * pause)
+            self._clock.wait(pause, self._stop)
 
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
@@ -262,7 +311,7 @@ class Daemon:
             self._listener.trouble("watch", "")
 
     def _report(self, watching: Watching, seen: Seen) -> None:
-        self.journal.note(f"folder:{watching.watch.path}", {"at": self._clock.now(), "problems": seen.problems[:20]})
+        self.journal.swept(watching.watch.path, self._clock.now(), seen.problems[:20])
         for problem in seen.problems[:20]:
             self._listener.trouble(problem, problem)
 

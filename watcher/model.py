@@ -99,7 +99,8 @@ class ImageSet:
     Times are seconds since 1970 by this machine's clock. `root` is the watched folder, `folder` the place below it
     that its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
     `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it;
-    `cleared` whether all its files were removed from the disk after publication.
+    `cleared` whether all its files were removed from the disk after publication. `unseen_at` is when its folder was
+    looked at before it was first seen, None if never.
     `revision` grows with each change, so that a decision taken on an older one is refused.
     """
 
@@ -130,6 +131,7 @@ class ImageSet:
     published_at: float | None = None
     supersedes: str | None = None
     cleared: bool = False
+    unseen_at: float | None = None
     embedded: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -223,7 +225,7 @@ class Attribution:
 #: What an attribution may know besides persons: the request and what stands in it, all as text.
 FACTS: Final = (
     "request", "title", "project", "group", "funding", "sample", "instructions", "channels", "objective", "positions",
-    "repeats", "source", "licence", "retention", "omero", "authorship",
+    "repeats", "source", "licence", "retention", "omero", "authorship", "readers",
 )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from watcher.errors import NameRefused
+from watcher.errors import NameRefused, Unforeseen
 
 #: What the watcher itself writes into the collection of a set.
 SIDECARS: Final = frozenset(
@@ -97,6 +97,12 @@ def check(name: str) -> None:
     _refuse_no_name(name)
     if bad := re.search(_FORBIDDEN, name):
         raise NameRefused(f"{name!r}: a name cannot hold the character {bad[0]!r}")
+
+
+def check_sidecar(name: str) -> None:
+    """Raise Unforeseen unless this is one of our sidecars, which no member is called: all else is never overwritten."""
+    if name not in SIDECARS:
+        raise Unforeseen(f"{name}: only the watcher's own files are ever overwritten")
 
 
 def check_length(path: str) -> None:

@@ -85,6 +85,18 @@ def host_name() -> str:
     return socket.gethostname()
 
 
+def owner_of(path: Path) -> str:
+    """The login that owns a file, `DOMAIN\\login` on Windows; "" if it has none that is known here. Raises OSError."""
+    if sys.platform == "win32":
+        return _owner_on_windows(path)
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.stat(path).st_uid).pw_name
+    except KeyError:
+        return ""
+
+
 def lower_priority() -> None:
     """Give way to the acquisition program in CPU and disk; what the system does not allow is left as it is."""
     import psutil  # imported here: only the long-running verbs need it
@@ -181,3 +193,31 @@ def _open_shared_windows(path: Path) -> BinaryIO:
     if handle in (None, ctypes.c_void_p(-1).value):
         raise ctypes.WinError(ctypes.get_last_error())
     return cast(BinaryIO, open(msvcrt.open_osfhandle(handle, os.O_RDONLY), "rb", buffering=0))
+
+
+def _owner_on_windows(path: Path) -> str:
+    """Microsoft: GetNamedSecurityInfoW and LookupAccountSidW; the owner of a file is a SID."""
+    if sys.platform != "win32":
+        raise AssertionError("Windows only")
+    import ctypes
+
+    of_file, owner_information, not_found = 1, 1, (2, 3)
+    advapi = ctypes.WinDLL("advapi32", use_last_error=True)
+    sid, descriptor = ctypes.c_void_p(), ctypes.c_void_p()
+    found = advapi.GetNamedSecurityInfoW(
+        ctypes.c_wchar_p(str(path)), of_file, owner_information, ctypes.byref(sid), None, None, None,
+        ctypes.byref(descriptor),
+    )  # fmt: skip
+    if found in not_found:
+        raise FileNotFoundError(2, os.strerror(2), str(path))
+    if found:
+        return ""
+    try:
+        name, domain = ctypes.create_unicode_buffer(256), ctypes.create_unicode_buffer(256)
+        sizes, use = [ctypes.c_uint32(256), ctypes.c_uint32(256)], ctypes.c_uint32()
+        known = advapi.LookupAccountSidW(
+            None, sid, name, ctypes.byref(sizes[0]), domain, ctypes.byref(sizes[1]), ctypes.byref(use)
+        )
+        return f"{domain.value}\\{name.value}" if known and domain.value else name.value if known else ""
+    finally:
+        ctypes.WinDLL("kernel32").LocalFree(descriptor)

@@ -23,6 +23,7 @@ from irods.exception import (
     CAT_NO_ACCESS_PERMISSION,
     HIERARCHY_ERROR,
     LOCKED_DATA_OBJECT_ACCESS,
+    OBJ_PATH_DOES_NOT_EXIST,
     PAM_AUTH_PASSWORD_FAILED,
     SYS_INVALID_INPUT_PARAM,
     USER_CHKSUM_MISMATCH,
@@ -346,6 +347,28 @@ class TestTransfers:
         assert server.avus(f"{HOME}/x") == [("a", "one;two", ""), ("b", "3", "mm")]
         assert server.access(f"{HOME}/x") == {"rods": "own", "alice": "read_object", "bob": "own"}
 
+    def test_a_forced_put_keeps_the_object_and_its_access(self, server: IrodsServer, session: Any) -> None:
+        session.acls.set(iRODSAccess("read", HOME, "alice", "tempZone"))
+        put(session, f"{HOME}/x", b"old", aclIncluded="read alice", regChksum="")
+        before = session.data_objects.get(f"{HOME}/x").id
+        with connect(server, "alice") as alice:
+            with session.pool.get_connection() as connection:
+                number = ask(connection, 602, open_message(f"{HOME}/x", 1 | 512)).int_info
+                meanwhile = replica(server, f"{HOME}/x")
+                assert (meanwhile.status, meanwhile.checksum) == (INTERMEDIATE, "")
+                with pytest.raises(HIERARCHY_ERROR):
+                    alice.data_objects.open(f"{HOME}/x", "r")
+                ask(connection, 673, descriptor_message(number))
+            put(session, f"{HOME}/x", ONE_KIB, forceFlag="", verifyChksum=digest(ONE_KIB))
+            with alice.data_objects.open(f"{HOME}/x", "r") as file:
+                assert file.read() == ONE_KIB
+        assert session.data_objects.get(f"{HOME}/x").id == before
+        assert server.access(f"{HOME}/x") == {"rods": "own", "alice": "read_object"}
+        server.add_resource("other")
+        with pytest.raises(HIERARCHY_ERROR):
+            put(session, f"{HOME}/x", b"more", forceFlag="", destRescName="other")
+        assert replica(server, f"{HOME}/x").read() == ONE_KIB
+
     def test_checksums_of_existing_objects(self, server: IrodsServer, session: Any) -> None:
         put(session, f"{HOME}/x", ONE_KIB)
         assert session.data_objects.chksum(f"{HOME}/x") == digest(ONE_KIB)
@@ -492,6 +515,47 @@ class TestAccess:
         with connect(server, "alice") as alice:
             alice.collections.create("/tempZone/home/alice/c/d")
         assert server.access("/tempZone/home/alice/c/d") == {"alice": "own"}
+
+    def test_a_collection_shows_only_what_its_reader_may_read(self, server: IrodsServer, session: Any) -> None:
+        """As irods#7924 has it: the object in a collection that one may not read is not to be found by its path."""
+        session.collections.create(f"{HOME}/c/d")
+        put(session, f"{HOME}/c/shown", ONE_KIB, aclIncluded="read alice")
+        put(session, f"{HOME}/c/hidden", ONE_KIB)
+        with connect(server, "alice") as alice:
+            with pytest.raises(OBJ_PATH_DOES_NOT_EXIST):
+                alice.data_objects.open(f"{HOME}/c/shown", "r")
+            session.acls.set(iRODSAccess("read", f"{HOME}/c", "alice", "tempZone"))
+            assert [item.name for item in alice.collections.get(f"{HOME}/c").data_objects] == ["shown"]
+            assert alice.collections.get(f"{HOME}/c").subcollections == []
+            with alice.data_objects.open(f"{HOME}/c/shown", "r") as file:
+                assert file.read() == ONE_KIB
+            with pytest.raises(OBJ_PATH_DOES_NOT_EXIST):
+                alice.data_objects.open(f"{HOME}/c/hidden", "r")
+
+    def test_a_user_of_another_zone_is_somebody_else(self, server: IrodsServer, session: Any) -> None:
+        server.add_user("alice", "secret", zone="otherZone")
+        put(session, f"{HOME}/x", ONE_KIB)
+        for path in (HOME, f"{HOME}/x"):
+            session.acls.set(iRODSAccess("read", path, "alice", "otherZone"))
+        assert server.access(f"{HOME}/x") == {"rods": "own", "alice#otherZone": "read_object"}
+        with connect(server, "alice", "secret", "otherZone") as other:
+            file = other.data_objects.open(f"{HOME}/x", "r")
+            assert file.read() == ONE_KIB
+            file.close()
+        with connect(server, "alice") as alice, pytest.raises(OBJ_PATH_DOES_NOT_EXIST):
+            alice.data_objects.open(f"{HOME}/x", "r")
+        with pytest.raises(CAT_INVALID_USER):
+            session.acls.set(iRODSAccess("read", HOME, "bob", "otherZone"))
+
+    def test_a_new_zone_shows_its_top_to_the_administrator_alone(self, server: IrodsServer, session: Any) -> None:
+        """icatSetupValues.sql.template; 12-permission-denied."""
+        for path in ("/", "/tempZone", "/tempZone/home"):
+            assert session.collections.exists(path)
+            with connect(server, "alice") as alice:
+                assert not alice.collections.exists(path)
+        session.acls.set(iRODSAccess("read", "/tempZone", "public", "tempZone"))
+        with connect(server, "alice") as alice:
+            assert alice.collections.exists("/tempZone")
 
     def test_the_atomic_batch(self, server: IrodsServer, session: Any) -> None:
         def send(*operations: dict[str, str]) -> None:

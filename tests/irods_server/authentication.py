@@ -37,14 +37,18 @@ class Authentication:
             self._challenge = secrets.token_hex(32)
             return request | {"request_result": self._challenge}
         if operation == "auth_agent_auth_response":
-            self._check_digest(str(request.get("user_name")), str(request.get("digest")))
+            self._check_digest(self._user(request), str(request.get("digest")))
             return request
         raise RefusedError(Code.SYS_INVALID_INPUT_PARAM)
 
-    def _check_digest(self, name: str, digest: str) -> None:
-        user = self._catalogue.users.get(name)
-        if user is None or user.type == "rodsgroup":
+    def _user(self, request: dict[str, Any]) -> User:
+        """Who this is; one of another zone is vouched for by that, and here by the password that it has here."""
+        user = self._catalogue.user(str(request.get("user_name")), str(request.get("zone_name") or ""))
+        if user.type == "rodsgroup":
             raise RefusedError(Code.CAT_INVALID_USER)
+        return user
+
+    def _check_digest(self, user: User, digest: str) -> None:
         accepted = [*user.tokens] if user.password is None else [user.password, *user.tokens]
         if not self._challenge or not any(
             hmac.compare_digest(native_digest(self._challenge, secret), digest) for secret in accepted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .codes import Code, RefusedError
 from .entities import Avu, Collection, DataObject, Entity, Resource, Triple, User, now
-from .permissions import DELETE, NAMES, OWN, READ, READ_METADATA, WRITE, may
+from .permissions import DELETE, NAMES, OWN, READ, WRITE, may
 
 MAX_VALUE = 2700
 MAX_UNITS = 250
@@ -43,35 +43,46 @@ class Catalogue:
 
     # users, groups, resources
 
-    def add_user(self, name: str, password: str | None, kind: str = "rodsuser") -> User:
+    def add_user(self, name: str, password: str | None, kind: str = "rodsuser", zone: str = "") -> User:
         """Create a user or group, with the home and trash collections of a user."""
-        user = User(self.next_id(), name, kind, password)
-        self.users[name] = user
+        key = self._key(name, zone)
+        user = User(self.next_id(), name, kind, password, zone or self.zone, key)
+        self.users[key] = user
         if kind != "rodsgroup":
             user.groups.add("public")
-            for home in (f"/{self.zone}/home/{name}", f"/{self.zone}/trash/home/{name}"):
-                self.ensure_collection(home, name)
+            for home in (f"/{self.zone}/home/{key}", f"/{self.zone}/trash/home/{key}"):
+                self.ensure_collection(home, key)
         return user
+
+    def _key(self, name: str, zone: str) -> str:
+        return name if zone in ("", self.zone) else f"{name}#{zone}"
 
     def add_resource(self, name: str) -> Resource:
         """Create a storage resource."""
         resource = self.resources[name] = Resource(self.next_id(), name, now())
         return resource
 
-    def user(self, name: str) -> User:
-        """A user or group by name, which may carry `#zone`."""
-        name = name.partition("#")[0]
-        if name not in self.users:
+    def user(self, name: str, zone: str | None = None) -> User:
+        """A user or group by name and zone, empty for this one; without a zone the name may carry it (`#zone`)."""
+        if zone is None:
+            name, _, zone = name.partition("#")
+        found = self.users.get(self._key(name, zone))
+        if found is None or "#" in name:
             raise RefusedError(Code.CAT_INVALID_USER)
-        return self.users[name]
+        return found
 
     def allowed(self, user: User, entity: Entity, level: int) -> bool:
         """Whether `user` holds `level` on `entity`."""
         return may(user, {self.users[group].id for group in user.groups}, entity, level)
 
     def visible(self, user: User, entity: Entity) -> bool:
-        """Whether queries show `entity` to `user` (STRICT access policy; irods-wire/README.md)."""
-        return user.type == "rodsadmin" or self.allowed(user, entity, READ_METADATA)
+        """Whether queries show `entity` to `user` (general_query.cpp, genqAppendAccessCheck, policy STRICT)."""
+        return user.type == "rodsadmin" or self.allowed(user, entity, READ)
+
+    def to_be_found(self, user: User, entity: Entity) -> bool:
+        """Whether a query by its path shows it: with a data object, its collection must be visible too (same place)."""
+        inside = isinstance(entity, DataObject) and not self.visible(user, entity.collection)
+        return self.visible(user, entity) and not inside
 
     # lookup
 
@@ -158,7 +169,7 @@ class Catalogue:
                 )
             parent = self.writable_parent(user, step)
             self.refuse_existing(step)
-            self._attach(Collection(self.next_id(), step, user.name), parent, user.name)
+            self._attach(Collection(self.next_id(), step, user.key), parent, user.key)
             parent.modified = now()
 
     def refuse_existing(self, path: str) -> None:
@@ -245,10 +256,10 @@ class Catalogue:
 
     def trash(self, user: User, item: Entity) -> None:
         """Move `item` to the trash of `user`, under the path it had (iRODS rsDataObjUnlink without forceFlag)."""
-        home = f"/{self.zone}/home/{user.name}"
+        home = f"/{self.zone}/home/{user.key}"
         below = item.path[len(home) :] if item.path.startswith(home + "/") else item.path[len(self.zone) + 1 :]
-        parent, name = split(f"/{self.zone}/trash/home/{user.name}{below}")
-        target = self.ensure_collection(parent, user.name)
+        parent, name = split(f"/{self.zone}/trash/home/{user.key}{below}")
+        target = self.ensure_collection(parent, user.key)
         if name in target.objects or name in target.children:
             name = f"{name}.{uuid.uuid4().int % 10**10}"
         self.move(item, target, name)

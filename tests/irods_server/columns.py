@@ -54,7 +54,7 @@ def columns(zone: Zone) -> dict[int, Column]:
         201: Column("user", lambda row: str(row.id), numeric=True),
         202: Column("user", lambda row: row.name),
         203: Column("user", lambda row: row.type),
-        204: Column("user", lambda _: zone.name),
+        204: Column("user", lambda row: row.zone),
         206: Column("user", lambda _: ""),
         207: Column("user", lambda _: ""),
         208: Column("user", lambda row: row.created),
@@ -62,7 +62,7 @@ def columns(zone: Zone) -> dict[int, Column]:
         900: Column("group", lambda row: str(row.id), numeric=True),
         901: Column("group", lambda row: row.name),
         1300: Column("collection_user", lambda row: row.name),
-        1301: Column("collection_user", lambda _: zone.name),
+        1301: Column("collection_user", lambda row: row.zone),
     }
     resource = {
         101: Column("zone", lambda _: "9000", numeric=True),

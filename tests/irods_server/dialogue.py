@@ -21,10 +21,10 @@ from irods.session import iRODSSession
 from .server import IrodsServer
 
 
-def connect(server: IrodsServer, user: str = "rods", password: str | None = None, **more: Any) -> Any:
-    """A session of `user`, whose password is the name unless given."""
-    secret = user if password is None else password
-    return iRODSSession(host=server.host, port=server.port, user=user, zone=server.zone, password=secret, **more)
+def connect(server: IrodsServer, user: str = "rods", password: str | None = None, zone: str = "", **more: Any) -> Any:
+    """A session of `user`, whose password is the name unless given, and whose zone is the server's."""
+    who = {"user": user, "zone": zone or server.zone, "password": user if password is None else password}
+    return iRODSSession(host=server.host, port=server.port, **who, **more)
 
 
 def digest(data: bytes) -> str:

@@ -32,12 +32,14 @@ class Avu:
 
 @dataclass(slots=True)
 class User:
-    """A user or a group."""
+    """A user or a group; `key` is the name by which they are known here, with `#zone` if that is another one."""
 
     id: int
     name: str
     type: str
     password: str | None = None
+    zone: str = ""
+    key: str = ""
     groups: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
     created: str = field(default_factory=now)

@@ -172,9 +172,12 @@ class _Join:
         return [user for user in self._catalogue.users.values() if grant is None or user.id == grant.user_id]
 
     def _groups(self, row: Row) -> list[User]:
+        """Every user is a group of its own; of the groups only `public` is certain to be (icatSetupValues.sql)."""
         user = row.get("user")
-        names = self._catalogue.users if user is None else {user.name, *user.groups}
-        return [self._catalogue.users[name] for name in names]
+        if user is None:
+            return list(self._catalogue.users.values())
+        alone = {user.key} if user.type != "rodsgroup" or user.key == "public" else set()
+        return [self._catalogue.users[name] for name in alone | user.groups]
 
     def _resources(self, row: Row) -> list[Any]:
         item = row.get("object")

@@ -24,27 +24,39 @@ def apply_included_access(catalogue: Catalogue, item: Entity, text: str | None) 
 
 
 def modify_access(catalogue: Catalogue, user: User, body: Node) -> None:
-    """`MOD_ACCESS_CONTROL`: one grant or the inherit flag, recursively if asked (11-access)."""
+    """`MOD_ACCESS_CONTROL`: one grant or the inherit flag, recursively if asked (11-access).
+
+    What is refused, in which order and with which words: db_plugin.cpp, db_mod_access_control_op.
+    """
     word = body.get("accessLevel")
     admin = word.startswith("admin:")
     word = word.removeprefix("admin:")
     if admin and user.type != "rodsadmin":
-        raise RefusedError(Code.CAT_INSUFFICIENT_PRIVILEGE_LEVEL)
+        raise RefusedError(Code.CAT_NO_ACCESS_PERMISSION, "You must be the admin to use the -M admin mode")
+    inherit = word in ("inherit", "noinherit")
+    level = 0 if inherit else _level(word)
     path = body.get("path")
     entity = catalogue.entity(path)
+    may_not = entity is None or not (admin or catalogue.allowed(user, entity, OWN))
+    if inherit and (may_not or not isinstance(entity, Collection)):
+        reason = "either the collection does not exist or you do not have sufficient access"
+        raise RefusedError(Code.CAT_NO_ACCESS_PERMISSION, reason)
     if entity is None:
-        raise RefusedError(Code.CAT_UNKNOWN_COLLECTION)
-    if not admin:
-        catalogue.require(user, entity, OWN)
+        raise RefusedError(Code.CAT_INVALID_ARGUMENT, f"Input path is not a collection and not a dataObj: {path}")
+    if may_not:
+        raise RefusedError(Code.CAT_NO_ACCESS_PERMISSION)
     below: list[Entity] = [entity]
     if body.number("recursiveFlag") and isinstance(entity, Collection):
         below = [*catalogue.walk(entity), *catalogue.objects_below(entity)]
-    if word in ("inherit", "noinherit"):
+    if inherit:
         for item in below:
             if isinstance(item, Collection):
                 item.inherit = word == "inherit"
         return
-    level, holder = _level(word), catalogue.user(body.get("userName"))
+    holder = catalogue.user(body.get("userName"), body.get("zone"))
+    if body.number("recursiveFlag") and not isinstance(entity, Collection):
+        reason = f"Input path is not a collection and recursion was requested: {path}"
+        raise RefusedError(Code.CAT_INVALID_ARGUMENT, reason)
     for item in below:
         catalogue.set_access(item, holder, level)
 

@@ -21,8 +21,12 @@ def put(context: Context, request: Request) -> Reply:
     if "dataIncluded" not in conditions:
         raise RefusedError(Code.SYS_NOT_SUPPORTED)
     with context.zone.catalogue.lock:
-        if context.zone.catalogue.find_object(path) and "forceFlag" not in conditions:
+        existing = context.zone.catalogue.find_object(path)
+        if existing and "forceFlag" not in conditions:
             raise RefusedError(Code.OVERWRITE_WITHOUT_FORCE_FLAG)
+        if existing and conditions.get("destRescName", existing.resource) != existing.resource:
+            # rsDataObjPut.cpp, throw_if_force_put_to_new_resource
+            raise RefusedError(Code.HIERARCHY_ERROR)
         if "metadataIncluded" in conditions:
             parse_included_metadata(conditions["metadataIncluded"])
         descriptor = context.transfers.open(context.user, path, 1 | O_CREAT | O_TRUNC, conditions)
@@ -117,7 +121,7 @@ def stat(context: Context, request: Request) -> Reply:
     catalogue = context.zone.catalogue
     with catalogue.lock:
         found = catalogue.entity(request.body.get("objPath"))
-        if found is None or not catalogue.visible(context.user, found):
+        if found is None or not catalogue.to_be_found(context.user, found):
             raise RefusedError(Code.OBJ_PATH_DOES_NOT_EXIST)
         is_object = isinstance(found, DataObject)
         fields: list[tuple[str, str | int]] = [

@@ -19,7 +19,6 @@ LEVELS: Final = {
     "delete_object": 1130,
     "own": 1200,
 }
-READ_METADATA: Final = LEVELS["read_metadata"]
 READ: Final = LEVELS["read_object"]
 MODIFY_METADATA: Final = LEVELS["modify_metadata"]
 WRITE: Final = LEVELS["modify_object"]

@@ -154,11 +154,11 @@ class IrodsServer:
 
     # what is in it
 
-    def add_user(self, name: str, password: str, *, admin: bool | None = None) -> None:
+    def add_user(self, name: str, password: str, *, admin: bool | None = None, zone: str = "") -> None:
         """Create a user with a home collection; `rods` is an administrator unless told otherwise."""
         kind = "rodsadmin" if (name == "rods" if admin is None else admin) else "rodsuser"
         with self._zone.catalogue.lock:
-            self._zone.catalogue.add_user(name, password, kind)
+            self._zone.catalogue.add_user(name, password, kind, zone)
 
     def add_group(self, name: str, members: list[str]) -> None:
         """Create a group of users that exist."""
@@ -227,7 +227,7 @@ class IrodsServer:
             entity = self._zone.catalogue.entity(path)
             if entity is None:
                 raise KeyError(path)
-            names = {user.id: user.name for user in self._zone.catalogue.users.values()}
+            names = {user.id: user.key for user in self._zone.catalogue.users.values()}
             return {names[holder]: NAMES[level] for holder, level in entity.access.items()}
 
     def inherits(self, path: str) -> bool:

@@ -72,6 +72,9 @@ class Transfers:
             elif writable:
                 descriptor = self._open_for_write(user, item, flags, conditions)
             else:
+                if not self._zone.catalogue.to_be_found(user, item):
+                    # What it is resolved by is a query (rsDataObjOpen.cpp, get_data_object_info_for_open).
+                    raise RefusedError(Code.OBJ_PATH_DOES_NOT_EXIST)
                 self._zone.catalogue.require_read(user, item)
                 if item.status == INTERMEDIATE:
                     raise RefusedError(Code.HIERARCHY_ERROR)
@@ -111,6 +114,8 @@ class Transfers:
         if flags & O_TRUNC:
             descriptor.file.truncate(0)
             descriptor.written = True
+            # The catalogue is told at once (rsDataObjOpen.cpp, open_replica).
+            item.size, item.checksum = 0, ""
         return descriptor
 
     def _describe(self, item: DataObject, open_type: int, flags: int, mode: str) -> Descriptor:

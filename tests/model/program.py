@@ -174,7 +174,10 @@ class Program:
             self._daemon.check_store()
         self._crew = Crew(store, 1)
         self._trouble: list[WatcherError] = []
-        way = Way(profile, self.journal, store, self._daemon.destinations, self._crew, clock, told, jitter=lambda: 0.5)
+        way = Way(
+            profile, self.journal, store, self._daemon.destinations, self._crew, clock, told, self._daemon.attribute,
+            jitter=lambda: 0.5,
+        )  # fmt: skip
         early = Early(profile, self.journal, store, way.sending, clock)
         self._conveyor = Conveyor(
             profile, self.journal, way, early, self._crew, clock,

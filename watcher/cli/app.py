@@ -13,7 +13,7 @@ from rich.console import Console
 from watcher import __version__, names
 from watcher.errors import Exit, UsageError, WatcherError
 from watcher.journal import FILE_NAME, Journal
-from watcher.profile import Profile
+from watcher.profile import Profile, load
 
 app = typer.Typer(
     name="irods-watcher",
@@ -80,6 +80,17 @@ def journal_only(state: Path | None) -> Journal:
     if not (found[0] / FILE_NAME).exists():
         raise UsageError(f"{found[0]}: no journal is there", cure="check --state or IRODS_WATCHER_STATE")
     return Journal(found[0])
+
+
+def known_profile(profile: Path | None, state: Path | None) -> Profile:
+    """The profile that is given, or else the one that the watcher of the journal last ran with. Raises UsageError."""
+    if profile is None:
+        with journal_only(state) as journal:
+            noted = journal.noted("profile")
+        if not isinstance(noted, str):
+            raise UsageError(f"{journal.state}: no watcher has run with this journal yet", cure="give --profile")
+        profile = Path(noted)
+    return load(profile)
 
 
 def run_app(arguments: list[str] | None = None) -> int:

@@ -2,7 +2,7 @@
 
 import sys
 
-from watcher.cli import looking, orders, running, setting_up, tracing, trying
+from watcher.cli import crediting, looking, orders, requesting, running, setting_up, tracing, trying
 from watcher.cli.app import app, run_app
 
 VERBS = (
@@ -21,8 +21,12 @@ VERBS = (
     trying.simulate,
     trying.demo,
 )
+#: Those with verbs of their own.
+GROUPS = {"request": requesting.app, "session": crediting.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
+for name, group in GROUPS.items():
+    app.add_typer(group, name=name)
 
 
 def main() -> None:

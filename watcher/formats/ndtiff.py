@@ -148,7 +148,7 @@ class _Dataset:
 
     def _differences(self, name: str, facts: Facts) -> Iterator[str]:
         end = self.ends.get(name, 0)
-        if facts.size == RESERVED and facts.sound is not True and max(end, facts.end) < RESERVED:
+        if facts.size == RESERVED and max(end, facts.end) < RESERVED:
             yield "unfinished: its 4 GiB are still reserved, as while the acquisition runs or after a crash"
             return
         yield from facts.problems

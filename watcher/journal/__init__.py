@@ -8,14 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
 from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
 from watcher.journal.files import Files
+from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
 
-__all__ = ["FILE_NAME", "Collections", "Files", "Journal", "Owner", "Sets", "watched_by"]
+__all__ = ["FILE_NAME", "Attributions", "Collections", "Files", "Journal", "Owner", "Sessions", "Sets", "watched_by"]
 
 _SCRATCH = "scratch-"
+#: Begins the name of what is noted of a watched folder.
+SWEPT = "folder:"
 
 
 class Journal:
@@ -41,6 +45,8 @@ class Journal:
         self.files = Files(self.database)
         self.sets = Sets(self.database)
         self.collections = Collections(self.database, self.sets)
+        self.sessions = Sessions(self.database)
+        self.attributions = Attributions(self.database)
 
     @contextlib.contextmanager
     def scratch(self, name: str, content: bytes) -> Iterator[Path]:
@@ -78,6 +84,15 @@ class Journal:
         """A fact that was noted, None if it was not."""
         rows = self.database.rows("SELECT value FROM fact WHERE name = ?", (name,))
         return json.loads(rows[0][0]) if rows else None
+
+    def swept(self, root: Path, now: float, problems: list[str]) -> None:
+        """Remember that a watched folder has been looked through, and what was wrong."""
+        self.note(f"{SWEPT}{root}", {"at": now, "problems": problems})
+
+    def last_sweep(self, root: Path) -> float | None:
+        """When a watched folder was last looked through to the end; None if never."""
+        noted = self.noted(f"{SWEPT}{root}")
+        return float(noted["at"]) if isinstance(noted, dict) else None
 
     def close(self) -> None:
         """Close the file and let another process have it."""

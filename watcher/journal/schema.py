@@ -105,8 +105,49 @@ CREATE TABLE abandoned (
 ) WITHOUT ROWID;
 """
 
+# Who made the sets: sessions, what is known of each set, what was changed later, who was let in.
+_THIRD = """
+ALTER TABLE image_set ADD COLUMN unseen_at REAL;
+CREATE TABLE session (
+    id INTEGER PRIMARY KEY,
+    request TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    folder BLOB NOT NULL,
+    started REAL NOT NULL,
+    until REAL NOT NULL,
+    ended_by TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX session_until ON session (until);
+CREATE TABLE attribution (
+    set_id TEXT PRIMARY KEY REFERENCES image_set (id),
+    orders TEXT NOT NULL DEFAULT '[]',
+    record TEXT,
+    amend_at REAL,
+    revision INTEGER NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    problem TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX attribution_amend ON attribution (amend_at) WHERE amend_at IS NOT NULL;
+CREATE TABLE audit (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    at REAL NOT NULL,
+    who TEXT NOT NULL,
+    before TEXT NOT NULL,
+    after TEXT
+);
+CREATE INDEX audit_of_set ON audit (set_id, at);
+CREATE TABLE granted (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    who TEXT NOT NULL,
+    level TEXT NOT NULL,
+    problem TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (set_id, who)
+) WITHOUT ROWID;
+CREATE INDEX granted_not ON granted (set_id) WHERE problem <> '';
+"""
+
 #: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
-MIGRATIONS = (_FIRST, _SECOND)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:

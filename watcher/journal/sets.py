@@ -36,6 +36,7 @@ class Sets:
         format: str,
         now: float,
         last_change: float | None = None,
+        unseen_at: float | None = None,
     ) -> ImageSet:
         """A new growing set; the next version if there was one of that name in that folder before.
 
@@ -52,7 +53,7 @@ class Sets:
             image_set = ImageSet(
                 identifier, root, folder, name, format, grouped_by, State.GROWING,
                 version=version, revision=revision, first_seen=now,
-                last_change=now if last_change is None else last_change, supersedes=replaced,
+                last_change=now if last_change is None else last_change, supersedes=replaced, unseen_at=unseen_at,
             )  # fmt: skip
             values = [_to_column(name, getattr(image_set, name)) for name in _NAMES]
             sql.execute(f"INSERT INTO image_set ({', '.join(_NAMES)}) VALUES ({', '.join('?' * len(values))})", values)
@@ -213,6 +214,7 @@ class Sets:
             sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM leftover WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM history WHERE set_id = ?", (image_set.id,))
+            sql.execute("DELETE FROM attribution WHERE set_id = ?", (image_set.id,))
             sql.execute("UPDATE file SET set_id = NULL, live = 1 WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM image_set WHERE id = ?", (image_set.id,))
 

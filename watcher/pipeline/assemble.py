@@ -13,6 +13,7 @@ from watcher.journal import Journal
 from watcher.journal.files import SeenFile
 from watcher.profile import Sets, Watch
 from watcher.profile.capture import Capture
+from watcher.provenance import sidecar
 
 #: Endings that belong to a name's suffix although a dot is in them.
 _DOUBLE = (
@@ -25,6 +26,7 @@ _DOUBLE = (
     ".ome.xml",
     ".lux.h5",
     ".tar.gz",
+    *sidecar.ENDINGS,
 )
 #: A name that says which plane of a stack it holds, as instruments write them (reference/image-formats.md, section 3).
 _PLANE = re.compile(
@@ -177,7 +179,12 @@ class Assembly:
         claims = {file.path: claim for file in files if (claim := self._claim_of(file))}
         if self._is_whole(area):
             return [self._directory(area, files, claims)]
+        # It speaks of all sets of the folder and is none itself; each is told what it says (`attribute.py`).
+        files = [file for file in files if not self._speaks_for_others(file.name)]
         return _distinct(self._in_one_folder(area, files, claims))
+
+    def _speaks_for_others(self, name: str) -> bool:
+        return name.lower() in sidecar.NAMES or (self._rule == "file" and sidecar.is_sidecar(name))
 
     def _is_whole(self, area: str) -> bool:
         if self._rule == "directory":

@@ -80,6 +80,7 @@ class Census:
             return self.journal.sets.create(
                 self.root, group.folder, name,
                 grouped_by=group.grouped_by, format=group.format, now=now, last_change=group.changed_at,
+                unseen_at=self.journal.last_sweep(self.root),
             )  # fmt: skip
         # Its folder was away for a moment, or a person took its files out and has put them back.
         return former if former.state in {State.GROWING, State.SKIPPED} else self._again(former, group, now)

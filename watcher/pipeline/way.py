@@ -20,7 +20,8 @@ from watcher.errors import (
     WatcherError,
 )
 from watcher.journal import Journal
-from watcher.model import UNDER_WAY, Avu, ImageSet, Member, State
+from watcher.model import UNDER_WAY, Attribution, Avu, ImageSet, Member, State
+from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.deliver import Delivery, Sending, collection_of
 from watcher.pipeline.destination import Destination
@@ -64,6 +65,7 @@ class Way:
     crew: Crew
     clock: Clock
     listener: Listener
+    attribute: Attributor
     jitter: Callable[[], float] = random.random
 
     def step(self, image_set: ImageSet) -> ImageSet | None:
@@ -83,9 +85,7 @@ class Way:
             return None
         except Exception as error:
             # One set that the program cannot handle must not keep all others on the microscope's disk.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            what = f"{image_set.name}: unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
-            unforeseen = Unforeseen(f"{what}: {error}")
+            unforeseen = Unforeseen(_unforeseen(image_set, error))
             unforeseen.__cause__ = error
             self._failed(image_set.id, unforeseen)
             return None
@@ -106,9 +106,26 @@ class Way:
             case State.DELIVERED:
                 return self.crew.do(lambda session: verify(image_set, self.journal, session, now))
             case State.VERIFIED:
-                return self.crew.do(lambda session: publish(image_set, self.journal, self.profile, session, now))
+                return self._publish(image_set, now)
             case _:
                 raise WatcherError(f"{image_set.name}: there is no step for a set that is {image_set.state}")
+
+    def _publish(self, image_set: ImageSet, now: float) -> ImageSet:
+        revision = self.journal.attributions.revision(image_set.id)
+        attribution = self._attribution(image_set)
+        return self.crew.do(
+            lambda session: publish(image_set, self.journal, self.profile, session, now, attribution, revision)
+        )
+
+    def _attribution(self, image_set: ImageSet) -> Attribution:
+        """Who made the set. A mistake of the program there must not keep its images from being published."""
+        try:
+            return self.attribute(image_set, self.journal.sets.members(image_set.id))
+        except WatcherError:
+            raise
+        except Exception as error:
+            self.listener.trouble(f"attribution of {image_set.id}", _unforeseen(image_set, error))
+            return Attribution(problems=("a mistake of the program kept it from finding out who made this",))
 
     def _validate(self, image_set: ImageSet, now: float) -> ImageSet:
         try:
@@ -171,3 +188,9 @@ class Way:
         except StaleSet:
             return
         self.listener.failed(image_set, error)
+
+
+def _unforeseen(image_set: ImageSet, error: Exception) -> str:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{image_set.name}: unexpected {type(error).__name__} in {Path(place.filename).name}:{place.lineno}"
+    return f"{what}: {error}"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -32,17 +32,17 @@ class Written(NamedTuple):
     located: Located
 
 
-def read(path: Path, kind: Kind, opened: Any = None) -> Written:
+def read(path: Path, kind: Kind, opened: bytes | None = None) -> Written:
     """The data of a YAML file that holds keys with values. Raises the kind's error."""
-    content = _content(path, kind) if opened is None else opened
+    data = content(path, kind.title, kind.most, kind.error, kind.written_by) if opened is None else opened
     try:
-        located = parse(content, kind.most, kind.title)
+        located = parse(data, kind.most, kind.title)
     except YamlError as error:
         line, column = error.place
         raise kind.error([f"{path}:{line}:{column}: {error}"]) from None
     if not isinstance(located.data, dict):
         raise kind.error([f"{path}:1:1: this is no {kind.title}: it needs {kind.needs}"])
-    return Written(content, located)
+    return Written(data, located)
 
 
 def load(path: Path, model: type[M], kind: Kind, wording: Wording, *, variables: bool = False) -> tuple[M, Written]:
@@ -78,16 +78,18 @@ def in_lines(path: Path, problems: Sequence[Problem]) -> list[str]:
     return [f"{path}:{line}:{column}: {key}: {what}" for line, column, key, what in sorted(problems)]
 
 
-def _content(path: Path, kind: Kind) -> bytes:
+def content(
+    path: Path, title: str, most: int, error: type[DocumentError], written_by: str = "look at its name"
+) -> bytes:
+    """The bytes of a file, and one more than `most` if it is larger. Raises the given error."""
     try:
         with path.open("rb") as file:
-            return file.read(kind.most + 1)
+            return file.read(most + 1)
     except FileNotFoundError:
-        raise kind.error([f"{path}: there is no such file; {kind.written_by}"]) from None
-    except (IsADirectoryError, PermissionError) as error:
+        raise error([f"{path}: there is no such file; {written_by}"]) from None
+    except (IsADirectoryError, PermissionError) as problem:
         if path.is_dir():
-            raise kind.error([f"{path}: this is a folder; name the {kind.title}'s file"]) from None
-        reason = error.strerror
-        raise kind.error([f"{path}: this account may not read it ({reason}); change its permissions"]) from None
-    except OSError as error:
-        raise kind.error([f"{path}: it cannot be read ({error.strerror})"]) from None
+            raise error([f"{path}: this is a folder; name the {title}'s file"]) from None
+        raise error([f"{path}: this account may not read it ({problem.strerror}); change its permissions"]) from None
+    except OSError as problem:
+        raise error([f"{path}: it cannot be read ({problem.strerror})"]) from None

@@ -12,10 +12,12 @@ WHO: tuple[str, ...] = ("scientist", "operator", "creators", "group")
 
 
 def _is_somebody(text: str) -> str:
-    for part in pieces(text):
-        if not isinstance(part, str) and part.name not in WHO:
-            known = ", ".join(f"{{{name}}}" for name in WHO)
-            raise ValueError(f"{{{part.name}}} is not known here; there are {known}")
+    fields = [part.name for part in pieces(text) if not isinstance(part, str)]
+    known = ", ".join(f"{{{name}}}" for name in WHO)
+    if unknown := [name for name in fields if name not in WHO]:
+        raise ValueError(f"{{{unknown[0]}}} is not known here; there are {known}")
+    if len(fields) > 1:
+        raise ValueError(f"this names two; write a rule for each, with one of {known}")
     return text
 
 

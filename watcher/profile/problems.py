@@ -134,9 +134,9 @@ def _unknown_key(key: str, route: Route, data: Any, wording: Wording) -> str:
     kinds = wording.sections.get(".".join(part for part in route[:-1] if isinstance(part, str)), ())
     if len(kinds) > 1 and any(key in model.model_fields for model in kinds):
         return f"there is no such key for `kind: {_at(route[:-1], data)['kind']}`; there are {', '.join(known)}"
-    if hint := did_you_mean(key, known):
-        return f"there is no such key; {hint}"
     homes = [name for name, models in wording.sections.items() if name and key in models[0].model_fields]
+    if len(homes) != 1 and (hint := did_you_mean(key, known)):
+        return f"there is no such key; {hint}"
     return f"there is no such key here; {f'it belongs under {homes[0]}' if homes else 'there are ' + ', '.join(known)}"
 
 

@@ -39,6 +39,22 @@ watch:
 #   incomplete: hold                  # ... and waits for a person (hold) or is sent labelled incomplete (deliver)
 #   early: true                       # members that have come to rest are sent while the acquisition goes on
 
+# people:
+#   directory: null                   # the facility's persons, as in people.yaml or people.csv
+#   requests: null                    # the folder of the requests, as in requests
+#   generic_logins: []                # logins that mean nobody, as in [zeiss, labuser]
+#   staffed: false                    # whether staff operates the instrument for the scientists
+#   operator: contributor             # contributor | creator: an author like the scientist
+#   facility: null                    # as in {{name: BioImaging Facility, ror: "https://ror.org/03yrm5c26"}}
+#   bookings: null                    # as in {{file: bookings.csv}}
+#   sessions: {{longest: 12h}}          # a session that nobody stops ends after so long
+
+# metadata:
+#   vocabulary: dcterms               # dcterms | mango | npg
+#   tags: []                          # words for dcterms:subject, as in [microscopy, ready for omero]
+#   licence: null                     # as in https://spdx.org/licenses/CC-BY-4.0
+#   imaging_method: null              # as in "FBbi:00000251 confocal microscopy"
+
 # limits:
 #   rate: null                        # send no more than this, as in 80MB/s
 #   rate_while_acquiring: null        # the same while the instrument acquires, as in 20MB/s
@@ -55,6 +71,8 @@ _IRODS: Final = """\
   # password: {{env: IRODS_PASSWORD}}   # or {{file: /path}}; absent: as `iinit` left it
   # resource: imagesResc              # absent: the server decides
   # connections: 4
+
+# access: []                          # who may read a published set, as in [{{who: "{{scientist}}", level: read}}]
 """
 
 _FOLDER: Final = """\
@@ -74,9 +92,9 @@ def sample(instrument: str, path: str, kind: Literal["irods", "folder"], target:
     return _TEXT.format(schema=schema.FILE.as_uri(), instrument=quoted(instrument), path=quoted(path), store=store)
 
 
-def quoted(value: str) -> str:
-    """A value as YAML that reads as exactly this text."""
+def quoted(value: str, *, variables: bool = True) -> str:
+    """A value as YAML that reads as exactly this text, in a file in which `${NAME}` is a variable or one where not."""
     style = "'" if value.isprintable() else '"'  # only double quotes can hold what cannot be seen
-    escaped = value.replace("${", "$${")
+    escaped = value.replace("${", "$${") if variables else value
     written: str = yaml.safe_dump(escaped, default_style=style, allow_unicode=True, width=10**6)
     return written.strip()

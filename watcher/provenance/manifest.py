@@ -1,7 +1,8 @@
 """`manifest-sha256.txt`: the members of a set with their digests, as `sha256sum -c` reads it.
 
 A name with a backslash is escaped and its line marked with one, as GNU sha256sum does (coreutils manual, md5sum
-invocation); it escapes line ends as well, which no name in a store can hold (`watcher/names.py`).
+invocation); it escapes line ends as well, which no name in a store can hold (`watcher/names.py`). A member called `-`
+stands there as `./-`, since sha256sum would read its own input for it.
 """
 
 import hashlib
@@ -41,7 +42,7 @@ def parse(listing: str) -> Mapping[str, str]:
         parts = _LINE.fullmatch(line)
         if parts is None:
             raise ValueError(f"line {number} is not a digest, two spaces and a name")
-        name = _unescaped(parts["name"]) if parts["mark"] else parts["name"]
+        name = (_unescaped(parts["name"]) if parts["mark"] else parts["name"]).removeprefix("./")
         if name in found:
             raise ValueError(f"line {number} names a file again")
         found[name] = parts["digest"].lower()
@@ -55,8 +56,8 @@ def _lines(members: Iterable[Member]) -> Iterator[str]:
 def _line(member: Member) -> str:
     if member.sha256 is None:
         raise ValueError(f"{member.target} has not been sent")
-    escaped = member.target.replace("\\", "\\\\")
-    mark = "\\" if escaped != member.target else ""
+    escaped = "./-" if member.target == "-" else member.target.replace("\\", "\\\\")
+    mark = "\\" if "\\" in member.target else ""
     return f"{mark}{member.sha256}  {escaped}\n"
 
 

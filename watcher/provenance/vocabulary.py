@@ -5,31 +5,58 @@ colon and a space, and the true name as `$'...'`, which bash and zsh read: `caf%
 most 50 of them; `acq:member_names` says how many such members there are.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, tzinfo
 from typing import Final
 
 from watcher import __version__, names, osfacts
-from watcher.model import IDENTIFIER, PERSONAL, STATE, Avu, ImageSet, Member
-from watcher.profile import Profile
+from watcher.model import IDENTIFIER, PERSONAL, STATE, Attribution, Avu, ImageSet, Member
+from watcher.profile import IrodsStore, Profile
 from watcher.provenance import manifest
+from watcher.provenance.credits import Circumstances, credits
 
+#: The description of the set that travels with it; see `crate.py`.
+CRATE: Final = "ro-crate-metadata.json"
+CREATED: Final = "dcterms:created"
 COMPLETE: Final = Avu(STATE, "complete")
 SUPERSEDED: Final = Avu(STATE, "superseded")
 #: On a collection that an unpublished attempt could not leave clean: what the iRODS administrator has to look at.
 STUCK: Final = "acq:stuck"
 MANIFEST_DIGEST: Final = "acq:manifest.sha256"
-#: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, with a sign of it.
+#: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, and says so.
 _LIMIT: Final = 2700
+_REST: Final = f"... [the whole text is in {CRATE}]"
 #: The most members whose true name is told: of the others it can be told from the name that they have.
 _MOST_NAMES: Final = 50
 
 
-def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, zone: tzinfo | None) -> list[Avu]:
+def describe(
+    image_set: ImageSet,
+    members: Sequence[Member],
+    profile: Profile,
+    zone: tzinfo | None,
+    attribution: Attribution,
+) -> list[Avu]:
     """Everything but the state, in one list for one atomic request; values that are not known are left out.
 
     `zone` is the instrument's time zone, None for this computer's own.
     """
+    about = circumstances(image_set, profile, iso(acquired_at(members), zone))
+    return [*_of_the_set(image_set, members, profile, zone), *fitting(credits(attribution, profile, about))]
+
+
+def circumstances(image_set: ImageSet, profile: Profile, created: str, modified: str = "") -> Circumstances:
+    """What the credits say besides persons; times as the catalogue has them."""
+    zone = (image_set.collection or "").split("/")[1] if isinstance(profile.store, IrodsStore) else ""
+    return Circumstances(image_set.name, created, zone, modified)
+
+
+def fitting(avus: Iterable[Avu]) -> list[Avu]:
+    """The same with values that a catalogue can hold."""
+    return [avu._replace(value=_fit(avu.value)) for avu in avus]
+
+
+def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile, zone: tzinfo | None) -> list[Avu]:
     instrument = profile.instrument
     started = min((member.facts.mtime_ns for member in members), default=0) / 1e9
     ended = acquired_at(members)
@@ -38,7 +65,7 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("dcterms:title", image_set.name),
         ("dcterms:type", "microscopy"),
         ("dcterms:format", image_set.format),
-        ("dcterms:created", iso(ended, zone)),
+        (CREATED, iso(ended, zone)),
         ("prov:startedAtTime", iso(started, zone)),
         ("prov:endedAtTime", iso(ended, zone)),
         ("acq:instrument", instrument.name),
@@ -61,14 +88,15 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:remarks", "; ".join(image_set.remarks)),
         *_true_names(members),
         *((f"acq:embedded.{key}", value) for key, value in embedded(image_set, zone)),
-        ("acq:attribution", "unresolved"),
+        *(("dcterms:subject", tag) for tag in profile.metadata.tags),
+        ("acq:imaging_method", profile.metadata.imaging_method),
         ("acq:software", f"irods-watcher/{__version__}"),
         ("acq:profile", profile.source.stem),
         ("acq:profile.sha256", profile.digest),
         ("acq:schema_version", 1),
         ("dcterms:replaces", image_set.supersedes),
     ]
-    return [Avu(name, _fit(str(value))) for name, value in pairs if value not in (None, "")]
+    return fitting(Avu(name, str(value)) for name, value in pairs if value not in (None, ""))
 
 
 def _true_names(members: Sequence[Member]) -> Iterator[tuple[str, str]]:
@@ -113,4 +141,6 @@ def _fit(value: str) -> str:
     # A control character, which a file may hold, would break the listings of iRODS (irods#8626).
     printable = "".join(" " if character < " " or character == "\x7f" else character for character in value)
     data = printable.encode("utf-8", "backslashreplace")
-    return data.decode("utf-8") if len(data) <= _LIMIT else data[: _LIMIT - 3].decode("utf-8", "ignore") + "..."
+    if len(data) <= _LIMIT:
+        return data.decode("utf-8")
+    return data[: _LIMIT - len(_REST)].decode("utf-8", "ignore") + _REST

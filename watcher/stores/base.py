@@ -1,9 +1,9 @@
 """The Store protocol: where image sets go, and what every such place must be able to answer."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from watcher.model import Avu
 from watcher.stores.source import Source
@@ -52,6 +52,19 @@ class Claimed(IntEnum):
     NOT = 0
     NOW = 1
     BEFORE = 2
+
+
+class Grant(NamedTuple):
+    """Who is to have access to a set, and how much.
+
+    `who` is a user or group of the zone, perhaps with `#zone`. `level` is `read`, `annotate` (add and remove metadata),
+    `write` or `own`; each holds those before it. `above` says that they may also read every collection that the set
+    lies in, and nothing else there: what a mount needs to find the way to it.
+    """
+
+    who: str
+    level: str
+    above: bool = False
 
 
 class Session(Protocol):
@@ -109,6 +122,37 @@ class Session(Protocol):
         """Give the readers of this store access to the collection; called at publication, before the marker.
 
         They are those whom its parent lets in to whatever is made there, with the same access and never more.
+        """
+        ...
+
+    def grant(self, collection: str, grants: Sequence[Grant]) -> Mapping[str, str]:
+        """Give this access to the collection, to all below it, and to what will be made in it; see `Grant`.
+
+        A holder of more keeps that. The answer says, by `who`, why somebody did not get all of theirs, and what has to
+        be typed where an administrator must help; the others have theirs. It names people: for the operator to see,
+        not for the log.
+        """
+        ...
+
+    def revoke(self, collection: str, who: Sequence[str]) -> None:
+        """Take away all their access to the collection and to all below it, but not to what it lies in.
+
+        Somebody unknown is no error, and this account keeps its own. Raises NotAllowed.
+        """
+        ...
+
+    def rewrite(self, collection: str, name: str, content: bytes) -> None:
+        """Put one of `names.SIDECARS` into a collection that may be published, in place of what has that name there.
+
+        Its access stays as it was. Never for members: raises Unforeseen for any other name.
+        """
+        ...
+
+    def read(self, collection: str, name: str) -> Iterator[bytes]:
+        """The bytes of one object, as they are there, in blocks of at most 4 MiB; the caller compares digests.
+
+        To be read to its end, or closed, before the session is used for something else. Raises NotAllowed at the first
+        block if it is not there.
         """
         ...
 

@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from watcher import names, osfacts
 from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
-from watcher.stores.base import Claimed, Lanes, Progress, Receipt, Replica, Session
+from watcher.stores.base import Claimed, Grant, Lanes, Progress, Receipt, Replica, Session
 from watcher.stores.source import BLOCK, Source
 
 #: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
@@ -121,27 +121,16 @@ class FolderSession:
     def put(self, source: Source, collection: str, target: str, progress: Progress) -> Receipt:
         """Write under a temporary name, make it durable, read it back, and only then give it its name."""
         final = self._at(collection) / target
-        # Short, since a name may be as long as the disk allows, and its own for each name.
-        part = final.with_name(hashlib.sha256(os.fsencode(final.name)).hexdigest()[:_PART_DIGITS] + _PART)
         with _named(final):
             if not self._at(collection).is_dir():
                 raise StoreUnreachable(f"{self._at(collection)}: the set's folder in the archive went away")
             final.parent.mkdir(parents=True, exist_ok=True)
-            digest = hashlib.sha256()
-            with open(part, "wb") as file, contextlib.closing(source.blocks()) as blocks:
-                for block in blocks:
-                    file.write(block)
-                    digest.update(block)
-                    progress(len(block))
-                file.flush()
-                os.fsync(file.fileno())
-            if _sha256(part) != digest.hexdigest():
-                part.unlink()
-                raise FixityError(f"{final}: the disk gives back other bytes than were written")
+            with contextlib.closing(source.blocks()) as blocks:
+                part, digest = _write(final, blocks, progress)
             os.utime(part, ns=(source.facts.mtime_ns, source.facts.mtime_ns))
             part.replace(final)
             osfacts.sync_directory(final.parent)
-        return Receipt(source.facts.size, digest.hexdigest())
+        return Receipt(source.facts.size, digest)
 
     def put_bundle(
         self,
@@ -208,6 +197,35 @@ class FolderSession:
                     path.unlink()
             shutil.copymode(self._root, directory)
 
+    def grant(self, collection: str, grants: Sequence[Grant]) -> Mapping[str, str]:  # noqa: ARG002 - there is nobody in it
+        """Nothing but the answer that a folder knows no users."""
+        return {who: "an archive that is a folder knows no users of a zone" for who, *_ in grants}
+
+    def revoke(self, collection: str, who: Sequence[str]) -> None:
+        """Nothing: nobody was given anything."""
+
+    def rewrite(self, collection: str, name: str, content: bytes) -> None:
+        """Write under a temporary name, make it durable, read it back, and only then let it take the place."""
+        names.check_sidecar(name)
+        final = self._at(collection) / name
+        with _named(final):
+            part, _ = _write(final, [content], lambda _: None)
+            if final.exists():
+                shutil.copymode(final, part)
+            part.replace(final)
+            osfacts.sync_directory(final.parent)
+
+    def read(self, collection: str, name: str) -> Iterator[bytes]:
+        """The bytes of the file."""
+        path = self._at(collection) / name
+        self._store.check("")  # or an archive that went away would have lost the file
+        with _named(path):
+            if not path.is_file():
+                raise NotAllowed(f"{path}: it is not there", cure="look who removed it")
+            with open(path, "rb", buffering=0) as file:
+                while block := file.read(BLOCK):
+                    yield block
+
     def withdraw(self, collection: str, set_id: str) -> None:
         """Remove an unpublished set's directory; its JSON file, which is the label, goes last."""
         directory = self._at(collection)
@@ -238,6 +256,24 @@ class FolderSession:
     def _owner(self, directory: Path) -> str | None:
         owners = [avu.value for avu in self.avus(str(directory)) if avu.attribute == IDENTIFIER]
         return owners[0] if owners else None
+
+
+def _write(final: Path, blocks: Iterable[bytes | memoryview], progress: Progress) -> tuple[Path, str]:
+    """Write beside the final place, make durable, read back: where it is, and its SHA-256. Raises FixityError."""
+    # Short, since a name may be as long as the disk allows, and its own for each name.
+    part = final.with_name(hashlib.sha256(os.fsencode(final.name)).hexdigest()[:_PART_DIGITS] + _PART)
+    digest = hashlib.sha256()
+    with open(part, "wb") as file:
+        for block in blocks:
+            file.write(block)
+            digest.update(block)
+            progress(len(block))
+        file.flush()
+        os.fsync(file.fileno())
+    if _sha256(part) != digest.hexdigest():
+        part.unlink()
+        raise FixityError(f"{final}: the disk gives back other bytes than were written")
+    return part, digest.hexdigest()
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """NDTiff: public datasets are sound and one set each; damaged, growing and malicious ones are called so."""
 
 import json
+import os
 import shutil
 import struct
 import time
@@ -147,6 +148,16 @@ def test_a_running_dataset_is_unfinished(tmp_path: Path) -> None:
     assert found.sound is False
     assert any(problem.startswith(f"{INDEX}: unfinished: from byte") for problem in found.problems)
     assert any(problem.startswith(f"{stack_of(folder).name}: unfinished: its 4 GiB") for problem in found.problems)
+
+
+def test_a_stack_that_is_still_reserved_is_unfinished_even_if_its_last_page_is_whole(tmp_path: Path) -> None:
+    folder = synthetic_ndtiff(tmp_path, 3)
+    os.truncate(stack_of(folder), RESERVED)
+    problems = [one for one in examined(folder).problems if one.startswith(stack_of(folder).name)]
+    assert problems == [
+        f"{stack_of(folder).name}: unfinished: its 4 GiB are still reserved, as while the acquisition "
+        "runs or after a crash"
+    ]  # or 4 GiB of zeros would be sent early
 
 
 def test_a_dataset_that_has_only_been_reserved_is_unfinished(tmp_path: Path) -> None:

@@ -53,6 +53,26 @@ def test_the_stem_of_a_name_is_what_a_person_would_call_the_image(name: str, exp
     assert stem(name) == expected
 
 
+def test_what_says_who_made_the_images_of_a_folder_is_no_image_set_itself(bench: Bench) -> None:
+    for name in ("a.dat", "a.acquisition.yaml", "b.dat", "acquisition.yaml", "sub/Acquisition.yml", "sub/c.dat"):
+        bench.write(name)
+    assert settled(bench) == {"a": {"a.dat", "a.acquisition.yaml"}, "b": {"b.dat"}, "c": {"sub/c.dat"}}
+
+
+def test_where_each_file_is_a_set_what_speaks_for_one_of_them_is_none(bench: Bench) -> None:
+    bench.configure(sets={"group": "file"})
+    for name in ("a.dat", "a.acquisition.yaml"):
+        bench.write(name)
+    assert settled(bench) == {"a.dat": {"a.dat"}}
+
+
+def test_a_folder_that_is_one_set_keeps_what_is_said_in_it(bench: Bench) -> None:
+    bench.configure(sets={"group": "directory"})
+    for name in ("run/a.dat", "run/acquisition.yaml"):
+        bench.write(name)
+    assert settled(bench) == {"run": {"run/a.dat", "run/acquisition.yaml"}}
+
+
 def test_files_that_differ_only_in_their_ending_travel_together(bench: Bench) -> None:
     for name in ("a.dat", "a.txt", "a.ome.xml", "ab.dat", "sub/a.dat"):
         bench.write(name)

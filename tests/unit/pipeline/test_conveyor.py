@@ -27,7 +27,9 @@ class Belt:
         self.noted: list[str | None] = []
         self.rest = 0.0
         daemon = bench.daemon
-        way = Way(daemon.profile, bench.journal, store, daemon.destinations, crew, bench.clock, bench.told)
+        way = Way(
+            daemon.profile, bench.journal, store, daemon.destinations, crew, bench.clock, bench.told, daemon.attribute
+        )
         early = Early(daemon.profile, bench.journal, store, way.sending, bench.clock)
         self.conveyor = Conveyor(
             daemon.profile, bench.journal, way, early, crew, bench.clock,

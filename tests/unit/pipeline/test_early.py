@@ -20,7 +20,10 @@ class Eager:
     def __init__(self, bench: Bench, crew: Crew) -> None:
         daemon = bench.daemon
         self._bench = bench
-        self._way = Way(daemon.profile, bench.journal, daemon.store, daemon.destinations, crew, bench.clock, bench.told)
+        self._way = Way(
+            daemon.profile, bench.journal, daemon.store, daemon.destinations, crew, bench.clock, bench.told,
+            daemon.attribute,
+        )  # fmt: skip
         self._early = Early(daemon.profile, bench.journal, daemon.store, self._way.sending, bench.clock)
 
     def __call__(self, after: float = 0.0, in_hand: tuple[str, ...] = ()) -> list[str]:

@@ -13,7 +13,17 @@ from pydantic import BaseModel
 from watcher.profile import Complete, FolderStore, Instrument, IrodsStore, Secret, Sets, Watch, load, schema
 from watcher.profile.environment import expand
 from watcher.profile.limits import Acquiring, Limits
+from watcher.profile.metadata import Access, Metadata
 from watcher.profile.models import Document
+from watcher.profile.people import (
+    BookingColumns,
+    Bookings,
+    Default,
+    Organisation,
+    People,
+    PeopleColumns,
+    Sessions,
+)
 from watcher.profile.sample import sample
 from watcher.profile.yaml_text import Route, parse
 
@@ -40,7 +50,27 @@ def test_the_schema_file_is_current() -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [Document, Instrument, Watch, Sets, Complete, IrodsStore, FolderStore, Secret, Limits, Acquiring],
+    [
+        Document,
+        Instrument,
+        Watch,
+        Sets,
+        Complete,
+        IrodsStore,
+        FolderStore,
+        Secret,
+        Limits,
+        Acquiring,
+        People,
+        PeopleColumns,
+        Bookings,
+        BookingColumns,
+        Default,
+        Sessions,
+        Organisation,
+        Access,
+        Metadata,
+    ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
     for name, field in section.model_fields.items():
@@ -85,9 +115,11 @@ def test_the_sample_tells_the_defaults_as_they_are(
         Sets,
         Complete,
         Limits,
+        People,
+        Metadata,
         IrodsStore if kind == "irods" else FolderStore,
     ]
-    assert {name for section in sections for name in section.model_fields} - told == {"pid"}
+    assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}
 
 
 @settings(deadline=None)

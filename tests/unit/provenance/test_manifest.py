@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from watcher import names
@@ -51,6 +51,7 @@ NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=()), 
 
 @settings(max_examples=25, deadline=None)
 @given(found=st.sets(NAMES, min_size=1, max_size=4))
+@example(found={"-"})
 def test_sha256sum_accepts_the_manifest_of_any_names(tmp_path_factory: pytest.TempPathFactory, found: set[str]) -> None:
     folder = Path(tmp_path_factory.mktemp("collection"))
     targets = [names.legal_path(name) for name in found]

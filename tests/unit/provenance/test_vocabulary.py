@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from watcher import names
-from watcher.model import FileFacts, ImageSet, Member, State
+from watcher.model import Attribution, FileFacts, ImageSet, Member, State
 from watcher.profile import Profile, load
 from watcher.provenance.vocabulary import describe
 
@@ -32,7 +32,7 @@ def member(target: str = "a", *, mtime: float = AT, size: int = 5) -> Member:
 
 
 def said(profile: Profile, *members: Member, zone: ZoneInfo | None = None, **changes: Any) -> dict[str, str]:
-    avus = describe(replace(SET, **changes), members or [member()], profile, zone)
+    avus = describe(replace(SET, **changes), members or [member()], profile, zone, Attribution())
     assert len({avu.attribute for avu in avus}) == len(avus)
     return {avu.attribute: avu.value for avu in avus}
 
@@ -41,7 +41,7 @@ def test_no_value_is_empty_or_longer_than_the_catalogue_takes(profile: Profile) 
     long = tuple(f"file {number} µ\U0001f52c is broken" for number in range(1000))
     values = said(profile, problems=long, completed_by="", format="")
     assert all(0 < len(value.encode()) <= 2700 for value in values.values())
-    assert values["acq:problems"].endswith("...")
+    assert values["acq:problems"].endswith("... [the whole text is in ro-crate-metadata.json]")
     assert "dcterms:format" not in values
 
 
@@ -119,7 +119,7 @@ def test_the_true_name_of_a_member_that_could_not_keep_it_is_told(profile: Profi
         member(names.legal_path(name))
         for name in ("plain.tif", "50%.tif", "line\nend.tif", "caf\udce9/it's.tif", "irods-watcher.json", "a%0Ab.tif")
     ]
-    avus = describe(SET, members, profile, None)
+    avus = describe(SET, members, profile, None, Attribution())
     assert [avu.value for avu in avus if avu.attribute == "acq:member_name"] == [
         "%69rods-watcher.json: $'irods-watcher.json'",
         "a%250Ab.tif: $'a%0Ab.tif'",
@@ -130,7 +130,7 @@ def test_the_true_name_of_a_member_that_could_not_keep_it_is_told(profile: Profi
 
 
 def test_of_very_many_such_members_fifty_are_told_and_how_many_there_are(profile: Profile) -> None:
-    avus = describe(SET, [member(f"a%0A{number}") for number in range(1000)], profile, None)
+    avus = describe(SET, [member(f"a%0A{number}") for number in range(1000)], profile, None, Attribution())
     assert len([avu for avu in avus if avu.attribute == "acq:member_name"]) == 50
     assert [avu.value for avu in avus if avu.attribute == "acq:member_names"] == ["1000"]
 

@@ -15,11 +15,12 @@ from watcher.errors import (
     StoreFull,
     StoreUnreachable,
     TargetMissing,
+    Unforeseen,
     WatcherError,
 )  # fmt: skip
 from watcher.model import Avu
 from watcher.stores import folder
-from watcher.stores.base import Receipt, Session
+from watcher.stores.base import Grant, Receipt, Session
 from watcher.stores.folder import METADATA, FolderStore
 from watcher.stores.source import Source
 
@@ -423,3 +424,92 @@ def test_two_sets_whose_folders_the_disk_makes_one_stay_apart(archive: Path, ses
     assert not session.claim("scope/cells", "urn:uuid:other")
     assert not session.claim("scope/cells/inside", "urn:uuid:other")
     assert session.claim("scope/cells~01234567", "urn:uuid:other")
+
+
+MANIFEST = "manifest-sha256.txt"
+
+
+def test_a_folder_knows_nobody(tmp_path: Path, archive: Path, session: Session) -> None:
+    put(session, source(tmp_path))
+    session.rewrite(HERE, MANIFEST, b"old")
+    places = [archive, *archive.rglob("*")]
+    before = [(path, path.stat().st_mode) for path in places]
+    answer = session.grant(HERE, [Grant("alice", "read"), Grant("omero#zone", "own", above=True)])
+    session.revoke(HERE, ["alice", "nobody"])
+    assert answer == dict.fromkeys(["alice", "omero#zone"], "an archive that is a folder knows no users of a zone")
+    assert [(path, path.stat().st_mode) for path in places] == before
+
+
+def test_a_sidecar_is_said_anew_and_keeps_its_mode(archive: Path, session: Session) -> None:
+    session.claim(HERE, ME)
+    path = archive / HERE / MANIFEST
+    for content in (b"old", b"new and longer", b""):
+        session.rewrite(HERE, MANIFEST, content)
+        assert path.read_bytes() == b"".join(session.read(HERE, MANIFEST)) == content
+        path.chmod(0o604)
+    session.rewrite(HERE, MANIFEST, b"last")
+    assert path.stat().st_mode & 0o777 == 0o604
+    assert names_in(archive / HERE) == {MANIFEST}
+
+
+@pytest.mark.parametrize("name", ["a.dat", "deep/manifest-sha256.txt", "MANIFEST-SHA256.TXT", ""])
+def test_only_a_sidecar_is_ever_overwritten(tmp_path: Path, archive: Path, session: Session, name: str) -> None:
+    put(session, source(tmp_path))
+    with pytest.raises(Unforeseen):
+        session.rewrite(HERE, name, b"other")
+    assert names_in(archive / HERE) == {"a.dat"}
+    assert (archive / HERE / "a.dat").read_bytes() == b"pixels"
+
+
+@pytest.mark.parametrize(
+    "at", ["os.fsync", "shutil.copymode", "pathlib.Path.replace", "watcher.osfacts.sync_directory"]
+)
+def test_a_sidecar_is_the_old_or_the_new(
+    archive: Path, session: Session, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    session.claim(HERE, ME)
+    session.rewrite(HERE, MANIFEST, b"old")
+    with monkeypatch.context() as patched:
+        patched.setattr(at, killed)
+        with pytest.raises(KeyboardInterrupt):
+            session.rewrite(HERE, MANIFEST, b"new")
+    found = (archive / HERE / MANIFEST).read_bytes()
+    assert found == (b"new" if at.endswith("sync_directory") else b"old")
+    assert session.replicas(HERE).keys() == {MANIFEST}
+    session.rewrite(HERE, MANIFEST, b"new")
+    assert (archive / HERE / MANIFEST).read_bytes() == b"new"
+    assert names_in(archive / HERE) == {MANIFEST}
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_disk_that_lies_about_a_sidecar_leaves_the_old_one(
+    archive: Path, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session.claim(HERE, ME)
+    session.rewrite(HERE, MANIFEST, b"old")
+    monkeypatch.setattr(folder, "_sha256", lambda *_, **__: "0" * 64)
+    with pytest.raises(FixityError, match=MANIFEST):
+        session.rewrite(HERE, MANIFEST, b"new")
+    assert (archive / HERE / MANIFEST).read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("size", [0, 5, 4 * 1024 * 1024, 9_000_000])
+def test_what_is_read_is_what_was_put(tmp_path: Path, session: Session, size: int) -> None:
+    content = os.urandom(size)
+    put(session, source(tmp_path, content), "deep/a.dat")
+    blocks = list(session.read(HERE, "deep/a.dat"))
+    assert b"".join(blocks) == content
+    assert all(0 < len(block) <= 4 * 1024 * 1024 for block in blocks)
+
+
+def test_what_is_not_there_cannot_be_read(tmp_path: Path, archive: Path, session: Session) -> None:
+    put(session, source(tmp_path), "deep/a.dat")
+    for name in ("b.dat", "deep"):
+        with pytest.raises(NotAllowed, match="not there"):
+            next(session.read(HERE, name))
+    archive.rename(tmp_path / "elsewhere")
+    with pytest.raises(TargetMissing):
+        next(session.read(HERE, "deep/a.dat"))

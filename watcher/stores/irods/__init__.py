@@ -5,7 +5,9 @@
     failures      codes and exceptions as this program's errors
     catalogue     replicas, metadata, collections
     access        who may read a set, before publication and after
+    grants        access for those whom a site names
     transfer      the bytes
+    reading       the bytes again
     bundle        the bytes of many small members together; workshop: what all sessions know of that
     session       the Session protocol, and quick second attempts
 

@@ -5,13 +5,14 @@ is made where inheritance is on gets the access of its parent and nothing else, 
 access needs `own` on the collection itself, and a recursive change is one transaction.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from irods.message import ModAclRequest
 
 from watcher.errors import NotAllowed
-from watcher.stores.irods.catalogue import COLL_NAME, Catalogue
+from watcher.stores.irods.catalogue import COLL_NAME, Catalogue, among
 from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import UNKNOWN_USER
 
@@ -21,8 +22,8 @@ CHANGE_ACCESS = 707
 COLL_INHERITANCE, LEVEL, LEVEL_NAME, HOLDER = 506, 710, 711, 713
 USER_ID, USER_NAME, USER_ZONE, GROUP_ID = 201, 202, 204, 900
 
-#: From the token table of iRODS: what making something in a collection needs, and what changing its access does.
-_MODIFY, _OWN = 1120, 1200
+#: From the token table of iRODS: what seeing something needs, making something in a collection, changing its access.
+READ, _MODIFY, OWN = 1050, 1120, 1200
 #: What some servers understand only in short.
 _SHORT: Final = {"read_object": "read", "modify_object": "write"}
 
@@ -35,15 +36,38 @@ class Holder(NamedTuple):
 
 
 #: Inheritance is no one's.
-_NOBODY: Final = Holder("", "")
+NOBODY: Final = Holder("", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Rights:
     """Who may do what in one collection: number and name of the level by the id of the user or group."""
 
-    inherits: bool
-    levels: dict[str, tuple[int, str]]
+    inherits: bool = False
+    levels: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def highest(self, ids: Collection[str]) -> int:
+        """The highest level that one of these holds; 0 for none."""
+        return max((level for holder, (level, _) in self.levels.items() if holder in ids), default=0)
+
+
+def rights_in(catalogue: Catalogue, collections: Collection[str], about: str) -> dict[str, Rights]:
+    """The rights in each of these collections; what is missing is not there, or this account cannot see it."""
+    found: dict[str, Rights] = {}
+    for condition in among(collections):
+        columns = (COLL_NAME, COLL_INHERITANCE, HOLDER, LEVEL, LEVEL_NAME)
+        for path, inheritance, holder, level, name in catalogue.query(columns, {COLL_NAME: condition}, about):
+            rights = found.setdefault(path, Rights())
+            rights.inherits = inheritance == "1"
+            rights.levels[holder] = (int(level), name.replace(" ", "_"))
+    return found
+
+
+def change_of(path: str, level: str, holder: Holder = NOBODY, *, recursive: bool = True) -> ModAclRequest:
+    """The message that gives a level or takes it (`null`), or turns inheritance on or off."""
+    return ModAclRequest(
+        recursiveFlag=int(recursive), accessLevel=level, userName=holder.name, zone=holder.zone, path=path
+    )
 
 
 class Access:
@@ -65,7 +89,7 @@ class Access:
             return
         holders = self._holders(found, collection)
         try:
-            if self._me not in holders or holders[self._me][0] < _OWN:
+            if self._me not in holders or holders[self._me][0] < OWN:
                 # First, because it may be a group of this account that owns it.
                 self._change(collection, "own", self._me)
             for holder in holders:
@@ -100,30 +124,25 @@ class Access:
         found = self._rights(collection)
         if not mine or not found.levels:
             return ""
-        highest = max((level for holder, (level, _) in found.levels.items() if holder in mine), default=0)
+        highest = found.highest(mine)
         if highest < _MODIFY:
             return "may not write there"
-        if found.inherits and highest < _OWN:
+        if found.inherits and highest < OWN:
             return "must own it, because it hands its access down, and nobody may read a set before it is published"
         return ""
 
     def _rights(self, collection: str) -> Rights:
-        columns = (COLL_INHERITANCE, HOLDER, LEVEL, LEVEL_NAME)
-        rows = list(self._catalogue.query(columns, {COLL_NAME: f"= '{collection}'"}, collection))
-        levels = {holder: (int(level), name.replace(" ", "_")) for _, holder, level, name in rows}
-        return Rights(any(inheritance == "1" for inheritance, *_ in rows), levels)
+        return rights_in(self._catalogue, [collection], collection).get(collection, Rights())
 
     def _holders(self, rights: Rights, about: str) -> dict[Holder, tuple[int, str]]:
         """The levels by name; ids of users who were removed have none, and no access (irods#6921)."""
         if not rights.levels:
             return {}
-        among = ",".join(f"'{number}'" for number in rights.levels)
-        rows = self._catalogue.query((USER_ID, USER_NAME, USER_ZONE), {USER_ID: f"in ({among})"}, about)
+        (condition,) = among(rights.levels)
+        rows = self._catalogue.query((USER_ID, USER_NAME, USER_ZONE), {USER_ID: condition}, about)
         return {Holder(name, zone): rights.levels[number] for number, name, zone in rows}
 
-    def _change(self, collection: str, level: str, holder: Holder = _NOBODY) -> None:
-        message = ModAclRequest(
-            recursiveFlag=1, accessLevel=level, userName=holder.name, zone=holder.zone, path=collection
-        )
+    def _change(self, collection: str, level: str, holder: Holder = NOBODY) -> None:
         # Somebody who was removed meanwhile needs no access.
-        self._connection.call(CHANGE_ACCESS, message, collection, known={UNKNOWN_USER})
+        known = {UNKNOWN_USER}
+        self._connection.call(CHANGE_ACCESS, change_of(collection, level, holder), collection, known=known)

@@ -4,7 +4,7 @@ import base64
 import binascii
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,7 +81,7 @@ class Catalogue:
         for path, size in objects:
             if len(under_way) == _IN_FLIGHT:
                 yield self._checksum(*under_way.popleft())
-            self._connection.send(CHECKSUM_OF, _object(path, 0), path)
+            self._connection.send(CHECKSUM_OF, object_at(path, 0), path)
             under_way.append((path, size))
         for path, size in under_way:
             yield self._checksum(path, size)
@@ -123,14 +123,9 @@ class Catalogue:
 
     def labelled_above(self, collection: str, attribute: str) -> bool:
         """Whether a collection that this one lies in has such an attribute."""
-        parts = collection.strip("/").split("/")
-        above = ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts))]
-        # A list is divided at its quotes, so that a name with an apostrophe must be asked for alone.
-        plain = ",".join(f"'{path}'" for path in above if "'" not in path)
-        conditions = [f"in ({plain})", *(f"= '{path}'" for path in above if "'" in path)]
         return any(
             any(self.query((COLL_NAME,), {COLL_NAME: condition, AVU_NAME: f"= '{attribute}'"}, collection))
-            for condition in conditions
+            for condition in among(above(collection))
         )
 
     def annotate(self, collection: str, add: Iterable[Avu], remove: Iterable[Avu]) -> None:
@@ -164,7 +159,7 @@ class Catalogue:
 
     def unlink(self, path: str) -> None:
         """Remove a data object for good, not into the trash; nothing happens if it is not there. Raises StoreBusy."""
-        message = _object(path, -1, forceFlag="")
+        message = object_at(path, -1, forceFlag="")
         self._connection.call(UNLINK, message, path, known=NOT_THERE | {UNKNOWN_COLLECTION})
 
     def remove_collection(self, collection: str) -> None:
@@ -201,6 +196,20 @@ class Catalogue:
             more = page.continueInx
             if not more:
                 return
+
+
+def above(collection: str) -> list[str]:
+    """The collections that this one lies in, from the zone's own."""
+    parts = collection.strip("/").split("/")
+    return ["/" + "/".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def among(values: Collection[str]) -> list[str]:
+    """The conditions of GenQuery that together say "one of these"; one is enough for values without an apostrophe."""
+    # A list is divided at its quotes, so that a value with an apostrophe must be asked for alone.
+    alone = {value: f"= '{value}'" for value in values if "'" in value}
+    listed = ",".join(f"'{value}'" for value in values if value not in alone)
+    return [*([f"in ({listed})"] if listed else []), *alone.values()]
 
 
 def _superset(path: str) -> str:
@@ -240,7 +249,8 @@ def _operation(operation: str, avu: Avu, collection: str) -> dict[str, str]:
     return {"operation": operation, "attribute": avu.attribute, "value": avu.value, **units}
 
 
-def _object(path: str, size: int, **conditions: str) -> FileOpenRequest:
+def object_at(path: str, size: int, **conditions: str) -> FileOpenRequest:
+    """The message about the data object at this path; without flags, so that opening it is for reading."""
     return FileOpenRequest(
         objPath=path,
         createMode=0,

@@ -1,19 +1,21 @@
 """One worker's session with iRODS: the Session protocol over one connection, and quick second attempts."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
 
 from watcher.errors import NotAllowed, StoreBusy, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
-from watcher.names import check_length
-from watcher.stores.base import Claimed, Progress, Receipt, Replica
+from watcher.names import check_length, check_sidecar
+from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.bundle import Bundles
 from watcher.stores.irods.catalogue import Catalogue
 from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import Dropped
+from watcher.stores.irods.grants import Grants
+from watcher.stores.irods.reading import read
 from watcher.stores.irods.transfer import Transfer
 from watcher.stores.irods.workshop import Workshop
 from watcher.stores.source import Source
@@ -39,6 +41,7 @@ class IrodsSession:
         self._sleep = sleep
         self._catalogue = Catalogue(connection)
         self._access = Access(connection, self._catalogue)
+        self._grants = Grants(connection, self._catalogue)
         self._transfer = Transfer(connection, self._catalogue, resource, self._again, resume_from)
         self._bundles = Bundles(connection, self._catalogue, self._transfer, resource, self._again, sleep, workshop)
         self._made: set[str] = set()
@@ -101,6 +104,38 @@ class IrodsSession:
         """
         self._operation(lambda: self._bundles.finish(collection))
         self._operation(lambda: self._access.open(collection))
+
+    def grant(self, collection: str, grants: Sequence[Grant]) -> Mapping[str, str]:
+        """Five requests for three grants: who has what, one for each, and inheritance unless that is on.
+
+        One more for those whom this session has not met; and for a way that it has not seen open yet two more, and one
+        for each collection above that has to be opened. Where one of these stays closed, the two are spent each time.
+        """
+        return self._operation(lambda: self._grants.grant(collection, grants))
+
+    def revoke(self, collection: str, who: Sequence[str]) -> None:
+        """One request for each."""
+        self._operation(lambda: self._grants.revoke(collection, who))
+
+    def rewrite(self, collection: str, name: str, content: bytes) -> None:
+        """Two requests; one if it is there already with these bytes.
+
+        The server writes in place. While it does, some milliseconds, opening it is refused as locked. If the resource
+        is full in that moment, it is cut short until the next attempt.
+        """
+        check_sidecar(name)
+        path = f"{collection}/{name}"
+        check_length(path)
+        self._connection.refresh()
+        self._transfer.replace(content, path)
+
+    def read(self, collection: str, name: str) -> Iterator[bytes]:
+        """Four requests for a small object; for others one for each 4 MiB, several under way, and up to six more.
+
+        Raises StoreUnreachable if the connection is lost on the way: then it is to be read from its beginning again.
+        """
+        self._connection.refresh()
+        yield from read(self._connection, f"{collection}/{name}", self._again)
 
     def withdraw(self, collection: str, set_id: str) -> None:
         """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""
