@@ -2,7 +2,7 @@
 
 import sys
 
-from watcher.cli import crediting, looking, orders, requesting, running, setting_up, tracing, trying
+from watcher.cli import crediting, exporting, looking, orders, requesting, running, setting_up, tracing, trying
 from watcher.cli.app import app, run_app
 
 VERBS = (
@@ -16,6 +16,7 @@ VERBS = (
     looking.show,
     looking.explain,
     looking.inspect,
+    exporting.export,
     orders.retry,
     orders.skip,
     trying.simulate,

@@ -47,6 +47,8 @@ _OPENED_BY: Final[Mapping[str, tuple[str, ...]]] = {
 }
 #: OMERO puts the plates of these into a Screen and never into a Dataset.
 _PLATES: Final = frozenset({"harmony", "htd", "incell", "yokogawa"})
+#: Facts that are not told of the images: where they go, and who may read them.
+_NOT_OF_IMAGES: Final = frozenset({"omero", "readers"})
 _NO_IMAGES: Final = frozenset({".csv", ".htm", ".html", ".ini", ".json", ".log", ".md", ".pdf", ".txt", ".xml"})
 _NOT_KNOWN: Final = """\
 # How Bio-Formats opens this format is not known to irods-watcher, so every file that may be an image is listed. Take
@@ -101,7 +103,7 @@ def quay_manifest(image_set: ImageSet, targets: Iterable[str], attribution: Attr
         {"id": f"img:{ids['man'][4:]}:{number}", "name": name, "urls": [f"{place}/{name}"], "parents": [ids["ass"]]}
         for number, name in enumerate(opened, start=1)
     ]
-    pairs = [{"key": key, "value": facts[key]} for key in sorted(facts) if facts[key]]
+    pairs = [{"key": key, "value": facts[key]} for key in sorted(facts) if facts[key] and key not in _NOT_OF_IMAGES]
     assay = {
         "id": ids["ass"],
         "name": image_set.name,

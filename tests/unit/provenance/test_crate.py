@@ -18,7 +18,7 @@ from tests.crate_validator import CrateValidator
 from tests.unit.provenance.conftest import AT, BARE, FULL, SET_ID, Put, a_set, member, profile_of
 from tests.unit.provenance.strategies import attributions
 from tests.unit.provenance.test_manifest import NAMES
-from watcher import names
+from watcher import identifiers, names
 from watcher.model import FACTS, Attribution, Contributor, ImageSet, Member, Organisation, Person, Resolution
 from watcher.profile import Profile
 from watcher.provenance import crate, manifest
@@ -145,7 +145,8 @@ def test_names_become_addresses_and_come_back(tmp_path_factory: pytest.TempPathF
 def test_every_fact_is_in_the_crate(image_set: ImageSet, full_profile: Profile) -> None:
     text = written(image_set, full_profile, KNOWN, [member("a.tif")], LATER)
     for fact, value in KNOWN.facts.items():
-        assert fact == "omero" or value in text, fact  # where OMERO puts it is no fact of the images
+        # Where OMERO puts the images and who may read them is nothing that is told of them.
+        assert (value in text) != (fact in {"omero", "readers"}), fact
     for said in (*image_set.problems, *image_set.remarks, image_set.completed_by, image_set.validated_by, SET_ID):
         assert said in text  # the metadata on the collection is cut at 2700 bytes; here nothing is
     for said in ("3951000123", "LSM 980", "Zeiss", "FBbi:00000251", "ready for omero", full_profile.digest, "63x"):
@@ -228,6 +229,37 @@ def test_without_such_a_file_there_is_no_description() -> None:
     assert crate.contents_of([member("x.tif")], Path("/nowhere")).instrument_description is None
 
 
+@settings(deadline=None, max_examples=60)
+@given(known=attributions())
+def test_identifiers_are_true_ones(tmp_path_factory: pytest.TempPathFactory, known: Attribution) -> None:
+    profile = profile_of(tmp_path_factory.mktemp("profile"), FULL)
+    found = entities(written(a_set(), profile, known, [member("a")]))
+    persons = [name for name, entity in found.items() if entity["@type"] == "Person"]
+    institutions = [name for name, entity in found.items() if "Organization" in entity["@type"]]
+    assert {identifiers.orcid(name) for name in persons if not name.startswith("#")} == {
+        person.orcid for person in everybody(known) if person.orcid
+    }
+    for name in institutions:
+        assert name.startswith("#") or identifiers.ror(name) == name
+    for entity in found.values():
+        if "url" in entity and entity["@type"] != "SoftwareApplication":  # which has no page of its own
+            assert identifiers.url(entity["url"])
+
+
+def everybody(known: Attribution) -> list[Person]:
+    """All persons of an attribution."""
+    others = [one.who for one in known.contributors if isinstance(one.who, Person)]
+    return [*known.creators, *([known.operator] if known.operator else []), *others]
+
+
+def test_a_mistyped_identifier_is_no_address(image_set: ImageSet, bare_profile: Profile) -> None:
+    mistyped = Person("Doe, Jane", "https://orcid.org/0000-0002-1825-0098", affiliation=Organisation("U", "ror.org/0"))
+    text = written(image_set, bare_profile, Attribution(creators=(mistyped,)), [member("a")])
+    assert entities(text)["./"]["author"] == {"@id": "#person-1"}
+    assert "1825-0098" not in text
+    assert "ror.org" not in text
+
+
 # What it never says.
 
 
@@ -240,9 +272,7 @@ def test_no_address_login_or_personal_key_is_ever_in_it(
     changes = [crate.Change(AT, person, "x") for person in known.creators] if by else []
     text = written(a_set(), profile, known, [member("a")], changes)
     text.encode()
-    everybody = [*known.creators, *([known.operator] if known.operator else [])]
-    everybody += [one.who for one in known.contributors if isinstance(one.who, Person)]
-    for person in everybody:
+    for person in everybody(known):
         assert person.email not in text
         assert person.user not in text
     for personal in ("Musil", "MUSIL", "experimenter", "computer"):

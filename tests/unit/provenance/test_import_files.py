@@ -149,7 +149,7 @@ def checked(text: str) -> dict[str, Any]:
 
 
 def test_a_manifest_for_quay_has_group_study_and_assay(image_set: ImageSet) -> None:
-    facts = {"group": "Doe lab", "project": "ERC", "sample": "HeLa"}
+    facts = {"group": "Doe lab", "project": "ERC", "sample": "HeLa", "readers": "rroe", "omero": "Dataset:1"}
     known = Attribution(creators=(JANE,), facts=facts)
     found = checked(quay_manifest(image_set, ["a.ome.tif", "b.ome.tif"], known)[QUAY])
     assert [one["name"] for one in found["investigations"]] == ["Doe lab"]
@@ -157,7 +157,8 @@ def test_a_manifest_for_quay_has_group_study_and_assay(image_set: ImageSet) -> N
     assert [(one["name"], one["owner"]) for one in found["assays"]] == [("cells", "jdoe")]
     assert found["assays"][0]["importlinks"][0]["srce_url"] == "irods:///zone/home/facility/cells"
     assert [one["urls"] for one in found["images"]] == [["irods:///zone/home/facility/cells/a.ome.tif"]]
-    assert {"key": "sample", "value": "HeLa"} in found["quay_annotations"][0]["kv_pairs"]
+    told = {pair["key"]: pair["value"] for pair in found["quay_annotations"][0]["kv_pairs"]}
+    assert told == {"group": "Doe lab", "project": "ERC", "sample": "HeLa"}
 
 
 def test_what_is_not_known_is_not_in_the_manifest(image_set: ImageSet) -> None:
