@@ -10,9 +10,8 @@ from tests.benchmarks.processes import Figures, fresh
 from tests.benchmarks.telling import table, tell
 from tests.benchmarks.way import deliver, write_profile
 from tests.benchmarks.zones import HOME, test_server
-from watcher import osfacts, simulate
+from watcher import names, osfacts, simulate
 from watcher.formats import reading
-from watcher.provenance import manifest
 
 
 def run(place: Path, *, small: bool) -> None:
@@ -59,7 +58,7 @@ def measure(place: Path, *, files: int = 0, large: int = 0, stacks: int = 0) -> 
         found: Figures = fresh(counted, str(path), str(place))
         assert zone.server
         stored = zone.server.ask("objects", prefix=HOME)
-    members = [item for path, item in stored.items() if not path.endswith(f"/{manifest.NAME}")]
+    members = [item for path, item in stored.items() if Path(path).name not in names.SIDECARS]
     found["delivered"] = sum(item["size"] for item in members if item["status"] == 1)
     found["files"] = len(members)
     return found

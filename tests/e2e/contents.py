@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.e2e.conftest import BASE
 from tests.irods_server import IrodsServer
 
-SIDECARS = {"manifest-sha256.txt", "irods-watcher.json"}
+SIDECARS = {"manifest-sha256.txt", "ro-crate-metadata.json", "irods-watcher.json"}
 
 
 def digest(data: bytes) -> str:

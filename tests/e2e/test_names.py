@@ -9,7 +9,7 @@ import pytest
 from irods.session import iRODSSession
 
 from tests.e2e.conftest import BASE, Program
-from tests.e2e.contents import digest, in_zone, on_disk
+from tests.e2e.contents import SIDECARS, digest, in_zone, on_disk
 from tests.irods_server import IrodsServer
 from watcher import names
 
@@ -85,7 +85,8 @@ def test_every_name_arrives_in_a_zone_and_is_listed_there(irods_program: Program
     # Another client, in the mode that all use.
     with iRODSSession(host=server.host, port=server.port, user="rods", password="rods", zone=server.zone) as session:
         listed = {item.name: item.size for item in session.collections.get(f"{BASE}/Scope-1/odd").data_objects}
-    listed.pop("manifest-sha256.txt")
+    for name in ("manifest-sha256.txt", "ro-crate-metadata.json"):
+        listed.pop(name)
     assert listed == {target: len(name) for target, name in EXPECTED.items()}
     # Fetched by those names, with the manifest.
     fetched = program.home / "fetched"
@@ -107,7 +108,7 @@ def test_every_name_arrives_in_an_archive_and_can_be_checked_there(archive_progr
     assert result.returncode == 0, result.stdout + result.stderr
     archived = program.home / "archive/Scope-1/odd"
     found = on_disk(archived)
-    assert found.keys() - EXPECTED.keys() == {"manifest-sha256.txt", "irods-watcher.json"}
+    assert found.keys() - EXPECTED.keys() == SIDECARS
     assert {target: found[target] for target in EXPECTED} == {t: digest(name) for t, name in EXPECTED.items()}
     check_with_sha256sum(archived, len(EXPECTED))
     for verb in ("list", "status", "show"):

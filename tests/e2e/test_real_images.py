@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import BASE, Program
-from tests.e2e.contents import check_with_sha256sum, digest, in_archive, in_zone, on_disk
+from tests.e2e.contents import SIDECARS, check_with_sha256sum, digest, in_archive, in_zone, on_disk
 from tests.irods_server import IrodsServer
 
 #: The sample folders by the rule that groups them: NDTiff and CV8000 are directories until their families are known.
@@ -88,7 +88,7 @@ def test_a_directory_of_a_plate_is_one_collection_with_the_same_tree(
     _deliver(program, "once")
     plate = next((program.data / "cv8000").iterdir())
     prefix = f"{BASE}/Scope-1/cv8000/{plate.name}/"
-    there = {path.removeprefix(prefix) for path in server.objects(prefix)} - {"manifest-sha256.txt"}
+    there = {path.removeprefix(prefix) for path in server.objects(prefix)} - SIDECARS
     assert there == on_disk(plate).keys()
 
 

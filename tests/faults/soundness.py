@@ -12,7 +12,8 @@ from tests.e2e.conftest import BASE
 from tests.irods_server import GOOD, INTERMEDIATE, IrodsServer, Replica
 from watcher.journal import FILE_NAME, Journal
 from watcher.model import ImageSet, State
-from watcher.provenance import manifest
+from watcher.provenance import crate, manifest
+from watcher.provenance.vocabulary import CRATE
 
 if TYPE_CHECKING:
     from tests.faults.facility import Facility
@@ -64,8 +65,10 @@ class Markers:
         listed = objects.get(f"{path}/{manifest.NAME}")
         if listed is None:
             self.too_early.append(f"{path} had no manifest yet")
-        elif listed.read().count(b"\n") != len(objects) - 1:
+        elif listed.read().count(b"\n") != len(objects) - 2:
             self.too_early.append(f"{path} did not hold what its manifest lists")
+        elif not _agree(listed.read(), objects.get(f"{path}/{CRATE}")):
+            self.too_early.append(f"{path} had no crate that agrees with its manifest")
         if self._readers not in self._server.access(path):
             self.too_early.append(f"{path} was not open to its readers yet")
 
@@ -102,7 +105,9 @@ def sound_afterwards(
                 assert (replica.status, arrived) == (GOOD, expected[member.path].sha256), replica.path
     assert facility.news("marked too early", facility.markers.too_early) == set()
     marked = {collection: _manifest(objects, collection) for collection in facility.markers.count}
-    should = {f"{collection}/{target}" for collection, listed in marked.items() for target in (manifest.NAME, *listed)}
+    should = {
+        f"{collection}/{target}" for collection, listed in marked.items() for target in (manifest.NAME, CRATE, *listed)
+    }
     assert facility.news("missing from the zone", should - objects.keys()) == set()
     assert facility.news("left behind in the zone", objects.keys() - should - set(beside)) == set()
     left = _collections_left(facility, {one.collection or "" for one in sets} | set(beside), should | set(beside))
@@ -146,6 +151,12 @@ def _collections_left(facility: "Facility", ours: Collection[str], objects: Coll
         while path := path.rpartition("/")[0]:
             needed.add(path)
     return facility.server.collections("/") - needed
+
+
+def _agree(listing: bytes, described: Replica | None) -> bool:
+    if described is None:
+        return False
+    return crate.contents_in(described.read().decode()).manifest == hashlib.sha256(listing).hexdigest()
 
 
 def _manifest(objects: Mapping[str, Replica], collection: str | None) -> dict[str, str]:

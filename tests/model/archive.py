@@ -10,16 +10,17 @@ from pathlib import Path, PurePosixPath
 from tests.model.disk import Disk
 from watcher import names
 
-METADATA, MANIFEST = "irods-watcher.json", "manifest-sha256.txt"
+METADATA, MANIFEST, CRATE = "irods-watcher.json", "manifest-sha256.txt", "ro-crate-metadata.json"
 
 
 @dataclass(frozen=True)
 class Collection:
-    """One set in the archive: its metadata by attribute, its manifest, and its files without these two."""
+    """One set in the archive: its metadata by attribute, its manifest, its crate, and its files without these."""
 
     name: str
     avus: dict[str, str]
     manifest: str
+    crate: str
     files: dict[str, bytes]
 
     @property
@@ -69,9 +70,9 @@ class Archive:
                 file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()
             }
             avus = json.loads(files.pop(METADATA))["metadata"]
-            manifest = files.pop(MANIFEST, b"").decode()
+            manifest, crate = (files.pop(file, b"").decode() for file in (MANIFEST, CRATE))
             name = folder.relative_to(path).as_posix()
-            found[name] = Collection(name, {attribute: value for attribute, value, _ in avus}, manifest, files)
+            found[name] = Collection(name, {attribute: value for attribute, value, _ in avus}, manifest, crate, files)
         return found
 
     def check(self, disk: Disk) -> None:
@@ -86,6 +87,8 @@ class Archive:
                 listed = _listed(one.manifest)
                 assert digests.items() >= listed.items(), one
                 assert digests.keys() == listed.keys(), one
+                entities = {entity["@id"]: entity for entity in json.loads(one.crate)["@graph"]}
+                assert entities[MANIFEST]["sha256"] == hashlib.sha256(one.manifest.encode()).hexdigest(), one
                 if one.name not in self._published:
                     assert disk.was(_on_disk(disk, one, listed)), f"{one.name} was never on the disk like that: {one}"
             if one.state == "superseded":

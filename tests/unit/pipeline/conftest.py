@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from watcher import names
 from watcher.daemon import Daemon, Round
 from watcher.errors import WatcherError
 from watcher.journal import Journal
@@ -247,7 +248,7 @@ class Bench:
         """Every file in the archive, or in one collection, by its path there; without the watcher's own sidecars."""
         base = self.archive / collection
         roots = {path.parent for path in self.archive.rglob("irods-watcher.json")}
-        own = {root / name for root in roots for name in ("manifest-sha256.txt", "irods-watcher.json")}
+        own = {root / name for root in roots for name in names.SIDECARS}
         own.add(self.archive / ".irods-watcher-archive")
         files = (path for path in base.rglob("*") if path.is_file() and path not in own)
         return {path.relative_to(base).as_posix(): path.read_bytes() for path in files}
