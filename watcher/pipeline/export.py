@@ -15,7 +15,7 @@ from watcher.errors import FixityError, NotAllowed, UsageError, WatcherError
 from watcher.model import Avu, ImageSet
 from watcher.profile import Profile
 from watcher.provenance import bag, manifest
-from watcher.provenance.vocabulary import MANIFEST_DIGEST
+from watcher.provenance.vocabulary import MANIFEST_DIGEST, SIZE
 
 _PART: Final = ".part"
 _BLOCK: Final = 4 * 1024 * 1024
@@ -54,21 +54,22 @@ def export(
     """Make a bag of a published set in a new folder below `folder`; every byte is compared with the manifest.
 
     Until it is whole its name ends in `.part`; a call after a kill goes on, and reads again what it had only begun.
-    `progress` is called with the files that are done and how many there are. Raises UsageError if the place is taken or
+    `progress` is called with the bytes that are done and how many there are. Raises UsageError if the place is taken or
     cannot hold the names, FixityError if the store holds other bytes than the manifest says, and a StoreError.
     """
     collection = image_set.collection or ""
     final = folder / names.legal(image_set.name)
     if os.path.lexists(final):
         raise UsageError(f"{final}: it is there already", cure="remove it, or give another folder with --to")
-    listing = _manifest(session, collection)
-    wanted = manifest.parse(listing)
+    avus = session.avus(collection)
+    wanted = manifest.parse(_manifest(session, collection, avus))
     part = final.with_name(final.name + _PART)
     payload = part / bag.PAYLOAD
     with _named(part):
         payload.mkdir(parents=True, exist_ok=True)
         _check_names(wanted, part)
-        digests = dict(_members(session, collection, payload, wanted, progress))
+        total = sum(int(avu.value) for avu in avus if avu.attribute == SIZE)
+        digests = dict(_members(session, collection, payload, wanted, lambda done: progress(done, total)))
         digests |= _sidecars(session, collection, payload)
         _remove_others(payload, digests)
         size = sum((payload / name).stat().st_size for name in digests)
@@ -80,10 +81,10 @@ def export(
     return Exported(final, len(digests), size, tuple(bag.remarks_on(digests)))
 
 
-def _manifest(session: Readable, collection: str) -> str:
+def _manifest(session: Readable, collection: str, avus: Iterable[Avu]) -> str:
     """The set's manifest as it is in the store, if it is the one that was published."""
     content = b"".join(session.read(collection, manifest.NAME))
-    published = {avu.value for avu in session.avus(collection) if avu.attribute == MANIFEST_DIGEST}
+    published = {avu.value for avu in avus if avu.attribute == MANIFEST_DIGEST}
     if published != {hashlib.sha256(content).hexdigest()}:
         raise FixityError(
             f"{collection}/{manifest.NAME}: it is not the manifest that was published",
@@ -97,12 +98,13 @@ def _members(
     collection: str,
     payload: Path,
     wanted: Mapping[str, str],
-    progress: Callable[[int, int], None],
+    progress: Callable[[int], None],
 ) -> Iterator[tuple[str, str]]:
-    for done, (name, digest) in enumerate(wanted.items(), start=1):
+    before = 0
+    for name, digest in wanted.items():
         path = payload / name
         if not path.is_file() or _sha256(path) != digest:
-            found = _write(path, session.read(collection, name))
+            found = _write(path, _counted(session.read(collection, name), before, progress))
             if found != digest:
                 path.unlink()
                 raise FixityError(
@@ -110,7 +112,15 @@ def _members(
                     cure="try again; if this stays, ask the iRODS administrator to look at its replicas",
                 )
         yield name, digest
-        progress(done, len(wanted))
+        before += path.stat().st_size
+        progress(before)
+
+
+def _counted(blocks: Iterable[bytes], done: int, progress: Callable[[int], None]) -> Iterator[bytes]:
+    for block in blocks:
+        yield block
+        done += len(block)
+        progress(done)
 
 
 def _sidecars(session: Readable, collection: str, payload: Path) -> Iterator[tuple[str, str]]:
