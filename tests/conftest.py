@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from irods.connection import Connection
 
+from tests.crate_validator import PYTHON, CrateValidator
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--long`: tests that try a part of something large try all of it (`make faults`)."""
@@ -75,3 +77,12 @@ def samples() -> Path:
             pytest.fail(f"{_SAMPLES}: the samples are required in CI")
         pytest.skip(f"{_SAMPLES}: the real microscope files are not here")
     return _SAMPLES
+
+
+@pytest.fixture(scope="session")
+def crate_validator() -> Iterator[CrateValidator]:
+    """The RO-Crate validator, one process for all tests; a crate takes it some five seconds."""
+    if not PYTHON.exists():
+        pytest.fail(f"{PYTHON}: the RO-Crate validator is not installed; run `make .venv/.installed-test`")
+    with CrateValidator() as validator:
+        yield validator

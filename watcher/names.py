@@ -13,7 +13,16 @@ from typing import Final
 from watcher.errors import NameRefused, Unforeseen
 
 #: What the watcher itself writes into the collection of a set.
-SIDECARS: Final = frozenset({"manifest-sha256.txt", "ro-crate-metadata.json", "irods-watcher.json"})
+SIDECARS: Final = frozenset(
+    {
+        "irods-watcher.json",
+        "manifest-sha256.txt",
+        "omero-import.tsv",
+        "omero-import.yml",
+        "omero-quay.json",
+        "ro-crate-metadata.json",
+    }
+)
 
 #: Limits in bytes of UTF-8: a path in the iRODS catalogue has MAX_NAME_LEN = 1088 bytes, the last of them a NUL.
 MAX_COMPONENT: Final = 1000

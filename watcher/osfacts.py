@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import os
+import re
 import socket
 import stat
 import sys
@@ -10,9 +11,13 @@ import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, NamedTuple, cast
+from typing import IO, BinaryIO, Final, NamedTuple, cast
 
 from watcher.model import FileFacts
+
+_STRANGE_TO_WINDOWS: Final = re.compile(
+    r'[<>:"|?*\\]|[. ]$|^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)', re.IGNORECASE
+)
 
 
 def facts_from(stat: os.stat_result) -> FileFacts:
@@ -146,6 +151,14 @@ def blindness(folder: Path) -> Blindness:
         case = os.path.lexists(os.path.join(place, name.replace("watcher", "WATCHER")))
         form = os.path.lexists(os.path.join(place, unicodedata.normalize("NFD", name)))
     return Blindness(case, form)
+
+
+def holds(name: str, system: str = sys.platform) -> bool:
+    """Whether the system has files of this name, and not a device, a stream or a shorter name instead.
+
+    Microsoft, Naming Files, Paths, and Namespaces.
+    """
+    return system != "win32" or not _STRANGE_TO_WINDOWS.search(name)
 
 
 def sync_directory(path: Path) -> None:

@@ -126,3 +126,14 @@ def test_what_a_blind_disk_sees() -> None:
     assert osfacts.Blindness(case=False, form=True).seen_as("\u00e9A") == "e\u0301A"
     both = osfacts.Blindness(case=True, form=True)
     assert both.seen_as("\u00c9.TIF") == both.seen_as("e\u0301.tif")
+
+
+@pytest.mark.parametrize("name", ["a:b", "con", "CON.txt", "lpt1", "x.", "x ", "what?", "back\\slash", "a|b"])
+def test_windows_has_no_files_of_some_names(name: str) -> None:
+    assert not osfacts.holds(name, "win32")
+    assert osfacts.holds(name, "linux")
+
+
+@pytest.mark.parametrize("name", ["console", "a.tif", ".x", "50%", "é", "com", "lpt10.tif"])
+def test_windows_has_files_of_all_others(name: str) -> None:
+    assert osfacts.holds(name, "win32")

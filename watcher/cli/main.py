@@ -2,7 +2,18 @@
 
 import sys
 
-from watcher.cli import attributing, looking, orders, requesting, running, setting_up, tracing, trying, working
+from watcher.cli import (
+    attributing,
+    exporting,
+    looking,
+    orders,
+    requesting,
+    running,
+    setting_up,
+    tracing,
+    trying,
+    working,
+)
 from watcher.cli.app import app, run_app
 
 VERBS = (
@@ -16,6 +27,7 @@ VERBS = (
     looking.show,
     looking.explain,
     looking.inspect,
+    exporting.export,
     orders.retry,
     orders.skip,
     attributing.attribute,

@@ -23,6 +23,8 @@ SUPERSEDED: Final = Avu(STATE, "superseded")
 #: On a collection that an unpublished attempt could not leave clean: what the iRODS administrator has to look at.
 STUCK: Final = "acq:stuck"
 MANIFEST_DIGEST: Final = "acq:manifest.sha256"
+#: The bytes of all members together.
+SIZE: Final = "dcat:byteSize"
 #: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, and says so.
 _LIMIT: Final = 2700
 _REST: Final = f"... [the whole text is in {CRATE}]"
@@ -76,7 +78,7 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         ("acq:host", osfacts.host_name()),
         ("acq:source_path", _source_path(image_set)),
         ("acq:num_files", len(members)),
-        ("dcat:byteSize", sum(member.facts.size for member in members)),
+        (SIZE, sum(member.facts.size for member in members)),
         ("acq:manifest", manifest.NAME),
         (MANIFEST_DIGEST, manifest.digest(members)),
         ("acq:fixity", "end-to-end"),

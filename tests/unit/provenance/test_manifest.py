@@ -61,3 +61,40 @@ def test_sha256sum_accepts_the_manifest_of_any_names(tmp_path_factory: pytest.Te
     done = subprocess.run(["sha256sum", "--strict", "-c", manifest.NAME], cwd=folder, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(b"OK\n") == len(targets)
+
+
+@given(found=st.dictionaries(NAMES, st.binary(max_size=4), max_size=8))
+def test_a_manifest_is_read_as_it_was_written(found: dict[str, bytes]) -> None:
+    members = [member(names.legal_path(name), content) for name, content in found.items()]
+    parsed = manifest.parse(manifest.text(members))
+    assert parsed == {one.target: one.sha256 for one in members}
+    assert list(parsed) == sorted(parsed)
+
+
+def test_a_manifest_of_sha256sum_itself_is_read(tmp_path: Path) -> None:
+    found = ["plain", "back\\slash", "line\nend", "carriage\rreturn", " spaces "]
+    for name in found:
+        (tmp_path / name).write_bytes(name.encode())
+    command = ["sha256sum", "--binary", "--", *found]
+    listing = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True).stdout.decode()
+    assert manifest.parse(listing) == {name: hashlib.sha256(name.encode()).hexdigest() for name in found}
+
+
+@pytest.mark.parametrize(
+    ("listing", "what"),
+    [
+        ("no digest", "line 1 is not"),
+        (f"{'0' * 64}  a\n{'0' * 63}  b\n", "line 2 is not"),
+        (f"{'0' * 64}  \n", "line 1 is not"),
+        ("\n", "line 1 is not"),
+        (f"{'0' * 64}  a\n{'1' * 64}  a\n", "line 2 names a file again"),
+    ],
+)
+def test_what_is_no_manifest_is_refused_with_its_line(listing: str, what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        manifest.parse(listing)
+
+
+def test_the_digest_is_that_of_the_text() -> None:
+    members = [member("b"), member("a\\c")]
+    assert manifest.digest(members) == hashlib.sha256(manifest.text(members).encode()).hexdigest()

@@ -6,6 +6,7 @@ term of RO-Crate is for it. It stands in the metadata on the collection.
 
 from typing import Final
 
+from watcher import identifiers
 from watcher.model import Contributor, Organisation, Person
 from watcher.provenance.crate.graph import Graph, Reference, address_or, local
 
@@ -23,7 +24,7 @@ class Cast:
     def named(self, who: Person | Organisation) -> Reference:
         """The entity of a person or institution; of the same name without an identifier they are the same one."""
         if isinstance(who, Person):
-            key = ("person", who.orcid or who.name)
+            key = ("person", who.orcid or who.natural)
             if key not in self._known:
                 self._known[key] = self._person(who)
         else:
@@ -57,20 +58,20 @@ class Cast:
 
     def _person(self, person: Person) -> Reference:
         return self._graph.add(
-            address_or(person.orcid, f"#person-{len(self._known) + 1}"),
+            address_or(person.orcid, f"#person-{len(self._known) + 1}", identifiers.orcid),
             "Person",
-            name=person.natural,
+            name=person.natural or person.name,
             familyName=person.family if person.given else None,
             givenName=person.given,
-            identifier=person.orcid,
+            identifier=address_or(person.orcid, "", identifiers.orcid),
             affiliation=self.named(person.affiliation) if person.affiliation else None,
         )
 
     def _organisation(self, organisation: Organisation) -> Reference:
         return self._graph.add(
-            address_or(organisation.ror, f"#organisation-{len(self._known) + 1}"),
+            address_or(organisation.ror, f"#organisation-{len(self._known) + 1}", identifiers.ror),
             "Organization",
             name=organisation.name,
-            identifier=organisation.ror,
-            url=organisation.ror,
+            identifier=address_or(organisation.ror, "", identifiers.ror),
+            url=address_or(organisation.ror, "", identifiers.ror),
         )

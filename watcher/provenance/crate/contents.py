@@ -5,6 +5,7 @@ how many they are. So it stays small whatever the set is, and a late attribution
 when the journal has long forgotten the members.
 """
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from urllib.parse import unquote
 
 from watcher import names
 from watcher.model import Member
-from watcher.provenance import manifest, sidecars
+from watcher.provenance import manifest, micro_meta
 from watcher.provenance.crate.graph import Graph, Reference, path_of
 from watcher.provenance.vocabulary import iso
 
@@ -62,7 +63,7 @@ class Contents:
     @property
     def instrument_description(self) -> str | None:
         """The name of the file that describes the instrument, None if there is none: `acq:instrument.description`."""
-        return next((file.target for file in self.files if file.kind == sidecars.INSTRUMENT), None)
+        return next((file.target for file in self.files if file.kind == micro_meta.INSTRUMENT), None)
 
 
 def contents_of(members: Iterable[Member], root: Path) -> Contents:
@@ -70,7 +71,9 @@ def contents_of(members: Iterable[Member], root: Path) -> Contents:
     known = sorted(members, key=lambda member: member.target)
     changed = [member.facts.mtime_ns // 10**9 for member in known]
     few = len(known) <= MOST
-    kinds = {member.target: sidecars.kind_of(root / member.path) for member in known if sidecars.may_be(member.target)}
+    kinds = {
+        member.target: micro_meta.kind_of(root / member.path) for member in known if micro_meta.may_be(member.target)
+    }
     return Contents(
         files=tuple(
             Listed(member.target, member.facts.size, member.sha256 or "", when, kinds.get(member.target, ""))
@@ -87,7 +90,7 @@ def contents_of(members: Iterable[Member], root: Path) -> Contents:
 
 def contents_in(text: str) -> Contents:
     """What a crate says of its files. Raises ValueError if this program did not write it."""
-    try:
+    with ours():
         entities = entities_in(text)
         own = entities[manifest.NAME]
         return Contents(
@@ -98,12 +101,19 @@ def contents_in(text: str) -> Contents:
             last=_seconds(entities[ACQUISITION]["endTime"]),
             manifest=own["sha256"],
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this crate was not written by irods-watcher: {error} is missing in it") from None
+
+
+@contextlib.contextmanager
+def ours() -> Iterator[None]:
+    """Say in words that a crate lacks what this program writes into each, or is no crate at all."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"this crate was not written by irods-watcher ({type(error).__name__}: {error})") from None
 
 
 def entities_in(text: str) -> Mapping[str, Mapping[str, Any]]:
-    """The entities of a crate by their identifier. Raises ValueError, KeyError or TypeError if it is none."""
+    """The entities of a crate by their identifier."""
     return {entity["@id"]: entity for entity in json.loads(text)["@graph"]}
 
 

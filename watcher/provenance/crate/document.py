@@ -14,7 +14,7 @@ from typing import Any, Final
 from watcher import __version__
 from watcher.model import Attribution, Contributor, ImageSet, Person
 from watcher.profile import Profile
-from watcher.provenance import sidecars
+from watcher.provenance import micro_meta
 from watcher.provenance.crate.cast import Cast
 from watcher.provenance.crate.contents import (
     ACQUISITION,
@@ -23,6 +23,7 @@ from watcher.provenance.crate.contents import (
     add_files,
     described_by,
     entities_in,
+    ours,
 )
 from watcher.provenance.crate.graph import ROOT, Graph, Reference, address_or
 from watcher.provenance.crate.rembi import add_rembi
@@ -61,15 +62,13 @@ def text(
 
 def changes_in(crate: str) -> tuple[Change, ...]:
     """The changes that a crate tells, in their order. Raises ValueError if this program did not write it."""
-    try:
+    with ours():
         entities = entities_in(crate)
         deeds = [one for name, one in entities.items() if name.startswith("#change-")]
         return tuple(
             Change(datetime.fromisoformat(one["endTime"]).timestamp(), _agent(one, entities), one["description"])
             for one in deeds
         )
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"this crate was not written by irods-watcher: {error} is missing in it") from None
 
 
 class _Writing:
@@ -138,7 +137,7 @@ class _Writing:
             agent=agent,
             participant=others,
             instrument=self._instrument(),
-            object=[request, *described_by(self._contents, sidecars.SETTINGS)],
+            object=[request, *described_by(self._contents, micro_meta.SETTINGS)],
             result=ROOT,
             startTime=self._iso(self._contents.first),
             endTime=self._iso(self._contents.last),
@@ -156,7 +155,7 @@ class _Writing:
             serialNumber=instrument.serial,
             identifier=instrument.pid,
             url=address_or(instrument.pid, ""),
-            subjectOf=list(described_by(self._contents, sidecars.INSTRUMENT)),
+            subjectOf=list(described_by(self._contents, micro_meta.INSTRUMENT)),
         )
 
     def _transfer(self, facility: Reference | None) -> Reference:

@@ -1,7 +1,7 @@
 """The entities of one RO-Crate, and their text: the same entities give the same bytes."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -87,10 +87,10 @@ def local(*words: str) -> str:
     return "#" + "-".join(path_of(word).replace("/", "%2F") for word in words)
 
 
-def address_or(text: str | None, otherwise: str) -> str:
-    """The text itself if it is an http or https address, and the other identifier if it is none."""
+def address_or(text: str | None, otherwise: str, check: Callable[[str], str] = identifiers.url) -> str:
+    """The text if it is an http or https address, or one of the kind that is checked, and the other one if not."""
     try:
-        return identifiers.url(text or "")
+        return check(text or "")
     except ValueError:
         return otherwise
 
