@@ -22,13 +22,28 @@ _COMPARE: dict[str, Callable[[int], bool]] = {
 }
 
 
-def literal_equal(condition: str) -> str | None:
-    """The value of a plain `= '...'`, for a look-up by index; None for any other condition."""
+def literals(condition: str) -> list[str] | None:
+    """The values of a plain `= '...'` or `in ('...')`, for a look-up by index; None for any other condition."""
+    operator, value = _plain(condition)
+    if operator == "=":
+        return [value]
+    return re.split(r"'\s*,\s*'", value) if operator == "in" else None
+
+
+def literal_beginning(condition: str) -> str | None:
+    """The path below which all values lie of a plain `like '.../%'`; None for any other condition."""
+    operator, value = _plain(condition)
+    found = re.fullmatch(r"([^%_\\]*)/%", value) if operator == "like" else None
+    return (found[1] or "/") if found else None
+
+
+def _plain(condition: str) -> tuple[str, str]:
+    """The operator of a condition that stands alone, and what is quoted in it; empty for any other."""
     parts = _split_outside_quotes(condition, ("||", "&&"))
     match = _OPERATOR.match(condition)
-    if len(parts) > 1 or match is None or match[1] != "=":
-        return None
-    return _quoted(condition[match.end() :])
+    if len(parts) > 1 or match is None or match[1].lower() not in ("=", "in", "like"):
+        return "", ""
+    return match[1].lower(), _quoted(condition[match.end() :])
 
 
 def compile_condition(condition: str, *, numeric: bool, upper: bool) -> Test:

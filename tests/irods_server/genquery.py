@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from .codes import Code, RefusedError
 from .columns import Column, Grant, columns
-from .conditions import Test, compile_condition, literal_equal
+from .conditions import Test, compile_condition, literal_beginning, literals
 from .entities import Collection, DataObject, User
 from .packing import Node, escape
 from .zone import Zone
@@ -88,7 +88,8 @@ class Queries:
         ]
         tables = {known[number].table for number in [*selected, *(number for number, _ in conditions)]}
         with self.zone.catalogue.lock:
-            rows = _Join(self.zone, user, tables, {} if upper else _exact(conditions)).rows()
+            narrow = _Narrow() if upper else _Narrow.of(conditions)
+            rows = _Join(self.zone, user, tables, narrow).rows()
             records = _project(_filter(rows, tests), [known[number] for number in selected], flags)
         if not options & NO_DISTINCT:
             records = list(dict.fromkeys(records))
@@ -97,19 +98,30 @@ class Queries:
         return Statement(selected, records, body.number("partialStartIndex"), total)
 
 
-def _exact(conditions: list[tuple[int, str]]) -> dict[int, str]:
-    pairs = ((number, literal_equal(text)) for number, text in conditions)
-    return {number: value for number, value in pairs if value is not None}
+@dataclass(frozen=True)
+class _Narrow:
+    """What conditions say of where to look, by column: the values that may be, and the path that all lie below."""
+
+    exact: dict[int, list[str]] = field(default_factory=dict)
+    below: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, conditions: list[tuple[int, str]]) -> "_Narrow":
+        """Take from conditions what an index can use; the others are tested row by row."""
+        exact = {number: values for number, text in conditions if (values := literals(text)) is not None}
+        below = {number: path for number, text in conditions if (path := literal_beginning(text)) is not None}
+        return cls(exact, below)
 
 
 class _Join:
     """The rows of the tables that a query touches, as far as `user` may see them."""
 
-    def __init__(self, zone: Zone, user: User, tables: set[str], exact: dict[int, str]) -> None:
+    def __init__(self, zone: Zone, user: User, tables: set[str], narrow: _Narrow) -> None:
         self._catalogue = zone.catalogue
         self._user = user
         self._tables = tables
-        self._exact = exact
+        self._exact = narrow.exact
+        self._below = narrow.below
 
     def rows(self) -> Iterator[Row]:
         """All combinations, joined where iRODS joins them."""
@@ -135,12 +147,18 @@ class _Join:
         return iter(rows)
 
     def _collections(self) -> Iterable[Collection]:
+        return (item for item in self._candidate_collections() if self._catalogue.visible(self._user, item))
+
+    def _candidate_collections(self) -> Iterable[Collection]:
+        known = self._catalogue.collections
         if 501 in self._exact:
-            found = self._catalogue.collections.get(self._exact[501])
-            candidates = [found] if found else []
-        else:
-            candidates = list(self._catalogue.collections.values())
-        return (item for item in candidates if self._catalogue.visible(self._user, item))
+            return [found for path in dict.fromkeys(self._exact[501]) if (found := known.get(path))]
+        if 502 in self._exact:
+            return [child for path in self._exact[502] if path in known for child in known[path].children.values()]
+        if 501 in self._below:
+            top = known.get(self._below[501])
+            return list(self._catalogue.walk(top)) if top else []
+        return list(known.values())
 
     def _objects(self) -> Iterator[DataObject]:
         for item in self._candidates():
@@ -150,16 +168,16 @@ class _Join:
                 yield item
 
     def _candidates(self) -> Iterable[DataObject]:
-        if self._exact.get(401, "").isdecimal():
-            found = self._catalogue.objects_by_id.get(int(self._exact[401]))
-            return [found] if found else []
-        if 501 not in self._exact and 402 not in self._exact:
-            return list(self._catalogue.objects_by_id.values())
-        collections = [
-            item for item in self._collections() if 402 not in self._exact or self._exact[402] == str(item.id)
-        ]
+        by_id = self._catalogue.objects_by_id
+        if 401 in self._exact:
+            return [by_id[int(value)] for value in self._exact[401] if value.isdecimal() and int(value) in by_id]
+        if not {501, 402} & self._exact.keys() and 501 not in self._below:
+            return list(by_id.values())
+        wanted = self._exact.get(402)
+        collections = [item for item in self._collections() if wanted is None or str(item.id) in wanted]
         if 403 in self._exact:
-            return [found for item in collections if (found := item.objects.get(self._exact[403]))]
+            names = self._exact[403]
+            return [found for item in collections for name in names if (found := item.objects.get(name))]
         return [found for item in collections for found in item.objects.values()]
 
     def _collection_users(self, row: Row) -> list[User]:

@@ -4,6 +4,7 @@ The crate first, then the metadata, which are its searchable digest, then access
 What was there before is in the journal before anything is changed, so that the audit is never lost.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -126,13 +127,14 @@ class Amendments:
     ) -> str:
         """The crate anew; from the old one what the journal has forgotten, or never knew."""
         changes = tuple(map(self._told, self._journal.attributions.changes(image_set.id)))
+        here = bool(members) and os.path.lexists(image_set.root / members[0].path)
         contents = crate.contents_of(members, image_set.root)
-        if not members or self._journal.attributions.record(image_set.id) is None:
+        if not here or self._journal.attributions.record(image_set.id) is None:
             collection = collection_of(image_set)
             before = b"".join(session.read(collection, CRATE)).decode("utf-8")
             try:
                 changes = changes or crate.changes_in(before)
-                contents = contents if members else crate.contents_in(before)
+                contents = contents if here else crate.contents_in(before)
             except ValueError as error:
                 raise StoreError(f"{collection}/{CRATE}: {error}", cure="look who changed it") from None
         published = image_set.published_at or change.at
