@@ -1,5 +1,6 @@
 """The documents say what the program does."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from watcher.cli.app import app
+from watcher.cli.main import GROUPS as REGISTERED_GROUPS
 from watcher.cli.main import VERBS as REGISTERED
 from watcher.errors import Exit
 from watcher.formats.families import table
@@ -18,6 +20,10 @@ from watcher.model import State
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "watcher" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+GROUPS = {
+    name: [one.name or getattr(one.callback, "__name__", "") for one in group.registered_commands]
+    for name, group in REGISTERED_GROUPS.items()
+}
 VERBS = ["list" if verb.__name__ == "list_sets" else verb.__name__ for verb in REGISTERED]
 
 
@@ -58,12 +64,12 @@ def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
 
 def test_the_readme_names_every_verb_and_no_other() -> None:
     named = set(re.findall(r"(?:`|^ *|Scripts.)irods-watcher ([a-z]+)\b", README, re.MULTILINE))
-    assert named == set(VERBS)
+    assert named == {*VERBS, *GROUPS}
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", [*VERBS, *(f"{name} {verb}" for name, verbs in GROUPS.items() for verb in verbs)])
 def test_every_verb_explains_itself_with_an_example_that_parses(verb: str) -> None:
-    result = CliRunner().invoke(app, [verb, "--help"])
+    result = CliRunner().invoke(app, [*verb.split(), "--help"])
     assert result.exit_code == 0
     text = " ".join(result.output.replace("irods-\n  watcher", "irods-watcher").split())
     example = text.partition("Example: ")[2]
@@ -73,7 +79,8 @@ def test_every_verb_explains_itself_with_an_example_that_parses(verb: str) -> No
 def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "archive").mkdir()
-    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", README.partition("## Use it")[2], re.DOTALL))
+    section = README.partition("## Use it")[2].partition("\n## ")[0]
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
     commands = [line.strip() for line in blocks.splitlines() if line.strip().startswith("irods-watcher")]
     assert len(commands) == 5
     for line in commands:
@@ -84,6 +91,35 @@ def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> 
             [sys.executable, "-m", "watcher", *words], cwd=tmp_path, capture_output=True, text=True, timeout=50
         )
         assert result.returncode == 0, line + result.stdout + result.stderr
+
+
+def test_what_the_readme_says_of_people_requests_and_sessions_can_be_done_like_that(tmp_path: Path) -> None:
+    section = README.partition("## Who made the images")[2].partition("\n## ")[0]
+    people, profile = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "people.yaml").write_text(people)
+    head = "instrument: {name: Scope-1}\nwatch: [{path: data, settle: 0s}]\ncomplete: {quiet: 0s}\n"
+    (tmp_path / "zone.yaml").write_text(head + "store: {kind: irods, collection: '/zone/{set}'}\n" + profile)
+    local = head + "store: {kind: folder, path: archive}\n" + profile.partition("access:")[0]
+    (tmp_path / "local.yaml").write_text(local)
+    for folder in ("data", "archive"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "data" / "a.dat").write_bytes(b"pixels")
+    environment = {**os.environ, "IRODS_WATCHER_STATE": str(tmp_path / "state")}
+
+    def run(*words: str) -> str:
+        command = [sys.executable, "-m", "watcher", *words]
+        result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=50)
+        assert result.returncode == 0, f"{words}{result.stdout}{result.stderr}"
+        return result.stdout
+
+    run("validate", "zone.yaml")
+    run("once", "local.yaml")
+    (block,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    made = ""
+    for line in block.splitlines():
+        said = run(*(made if word == "RQ4F7K2MT" else word for word in shlex.split(line)[1:]))
+        made = made or said.split()[0]
+    assert "a: resolved: Doe, Jane, operated by Roe, Richard" in said
 
 
 def test_the_table_of_formats_is_that_of_the_registry() -> None:

@@ -11,6 +11,7 @@ from watcher.cli import records
 from watcher.cli.app import JsonOption, say
 from watcher.errors import Exit, ProfileError, UsageError, WatcherError
 from watcher.profile.sample import sample
+from watcher.provenance.registers import Registers
 from watcher.stores import open_store
 
 
@@ -74,8 +75,10 @@ def _check(path: Path, *, online: bool) -> None:
     profile = profiles.load(path)
     formats.checked(profile.sets.formats)
     missing = [f"{path}: watch.path {watch.path} is not there" for watch in profile.watch if not watch.path.is_dir()]
-    if missing:
-        raise ProfileError(missing)
+    # What the profile names is as much of it as what stands in it.
+    problems = [*missing, *Registers(profile).refresh().problems.values()]
+    if problems:
+        raise ProfileError([line for problem in problems for line in problem.splitlines()])
     if online:
         from watcher.pipeline.destination import Destination
 
