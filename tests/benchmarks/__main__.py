@@ -6,7 +6,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import early, idle, inspecting, large, manners, many, plate, reads, rpcs, small, sweep
+from tests.benchmarks import early, idle, inspecting, large, late, manners, many, plate, reads, rpcs, small, sweep
 from tests.benchmarks.telling import tell
 
 BENCHMARKS = {
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "large": large.run,
     "early": early.run,
     "many": many.run,
+    "late": late.run,
     "idle": idle.run,
     "manners": manners.run,
     "inspecting": inspecting.run,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import early, idle, large, manners, many, reads, rpcs, small, sweep, zones
+from tests.benchmarks import early, idle, large, late, manners, many, reads, rpcs, small, sweep, zones
 from tests.benchmarks.files import MIB, write_file, write_set
 from tests.benchmarks.proxy import line
 from tests.benchmarks.zones import Zone
@@ -38,6 +38,12 @@ def test_each_byte_is_read_once_for_delivery(tmp_path: Path) -> None:
 def test_the_sweep_is_measured(tmp_path: Path) -> None:
     found = sweep.measure(tmp_path, files=400)
     assert all(found[f"{name}: cpu"] >= 0 for name in sweep.CASES)
+
+
+def test_sets_are_attributed_late_with_few_requests(zone: Zone) -> None:
+    found = late.measure(zone, sets=20)
+    assert found["attributed: sets"] == 20
+    assert found["attributed: requests"] <= 8 * 20 + 20
 
 
 @pytest.mark.timeout(180)
