@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from watcher.profile.handoff import Amqp, Handoff, Webhook
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.models import Complete, Document, FolderStore, Instrument, IrodsStore, Sets, Watch
 from watcher.profile.secret import Secret
@@ -18,7 +19,6 @@ LATER: Final = {
     "copies": "make second copies",
     "people": "look up people",
     "access": "give access to others",
-    "handoff": "hand sets on to other programs",
     "release": "remove anything from the disk",
     "notify": "send messages",
     "web": "have a status page",
@@ -34,6 +34,11 @@ _SECTIONS: Final[dict[str, type[BaseModel]]] = {
     "store.password": Secret,
     "limits": Limits,
     "limits.acquiring": Acquiring,
+    "handoff": Handoff,
+    "handoff.webhook": Webhook,
+    "handoff.webhook.secret": Secret,
+    "handoff.amqp": Amqp,
+    "handoff.amqp.url": Secret,
 }
 
 
