@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -12,10 +12,14 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
+from watcher.notify import open_sinks
+from watcher.notify.base import Sink
+from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.early import Early
+from watcher.pipeline.handoff import Duty, HandingOn, Line
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.observe import Seen
@@ -69,13 +73,16 @@ class Daemon:
         *,
         clock: Clock | None = None,
         store: Store | None = None,
+        sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
     ) -> None:
         self.profile = profile
         self.journal = journal
         self.store = store or open_store(profile)
+        self._sinks = open_sinks(profile) if sinks is None else sinks
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
+        journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -125,14 +132,18 @@ class Daemon:
         with self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
+            handing_on = self._handing_on(crew, BETWEEN)
+            self._listener.on_published = handing_on.wake
             conveyor.start(died=self.stop)
             pruning.start()
+            handing_on.start()
             try:
                 self._watch(conveyor)
             finally:
                 self.stop()
                 pruning.join()
                 conveyor.wake()
+                handing_on.join()
                 conveyor.join()
 
     def once(self) -> Round:
@@ -148,6 +159,7 @@ class Daemon:
                 self._drain(self._way(crew))
             except WatcherError as error:
                 result.store_trouble = error
+            self._handing_on(crew, store_answers=result.store_trouble is None).once()
         result.unsafe = self.journal.sets.in_states(State.GROWING, State.HELD, *UNDER_WAY)
         return result
 
@@ -200,6 +212,15 @@ class Daemon:
             self.profile, self.journal, way, early, crew, self._clock,
             stop=self._stop, resting=self._manners.resting, note_store=self._note_store,
         )  # fmt: skip
+
+    def _handing_on(self, crew: Crew, between: float = 0.0, *, store_answers: bool = True) -> HandingOn:
+        duties: list[Duty] = [
+            Line(sink, self.journal, self._clock, stopping=self._stop.is_set, trouble=self._listener.trouble)
+            for sink in self._sinks
+        ]
+        if self.profile.handoff.agent and store_answers:
+            duties.append(Answers(self.journal, crew, self._clock, between))
+        return HandingOn(duties, self._clock, self._stop, self._listener.trouble)
 
     def _prune(self) -> None:
         """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
@@ -315,9 +336,12 @@ class _Stoppable:
         self._stop = stop
         self._manners = manners
         self._last: dict[str, str] = {}
+        self.on_published: Callable[[], None] = lambda: None
 
     def moved(self, image_set: ImageSet) -> None:
         self._listener.moved(image_set)
+        if image_set.state is State.PUBLISHED:
+            self.on_published()
 
     def failed(self, image_set: ImageSet, error: WatcherError) -> None:
         self._listener.failed(image_set, error)

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from watcher import profile as profiles
-from watcher.cli import records
+from watcher.cli import handoffs, records
 from watcher.cli.app import JsonOption, StateOption, files, journal_only, out, say
 from watcher.cli.console import PLAIN, amount, when
 from watcher.errors import Exit
@@ -39,6 +39,7 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
                 pace=pace,
                 held=[records.of_set(one, ()) for one in held],
                 abandoned=[{"collection": collection, "why": why} for collection, why in abandoned],
+                handoff=handoffs.record(journal),
             )
             return Exit.OK
         say(_sentence(counts, store))
@@ -52,6 +53,8 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
             say(f"Needs attention: {image_set.name}: {image_set.reason}")
         for collection, why in abandoned:
             say(f"For the iRODS administrator: {collection} is no longer used and can be removed ({why})")
+        for line in (*handoffs.sink_lines(journal), *handoffs.agent_lines(journal)):
+            say(line)
     return Exit.OK
 
 
@@ -67,7 +70,10 @@ def list_sets(
     with journal_only(state) as journal:
         sets = journal.sets.in_states(*(only or ()))
         if json:
-            records.emit(sets=[records.of_set(one, journal.sets.members(one.id)) for one in sets])
+            shown = [
+                records.of_set(one, journal.sets.members(one.id), handoff=journal.handoffs.of(one)) for one in sets
+            ]
+            records.emit(sets=shown)
             return
         table = Table(box=None, pad_edge=False)
         for title in ("id", "name", "state", "since", "where, or what is missing"):
@@ -90,10 +96,11 @@ def show(
     """
     with journal_only(state) as journal:
         one = journal.sets.find(which)
+        answer = journal.handoffs.of(one)
         members = journal.sets.members(one.id)
         history = journal.sets.history(one.id)
         if json:
-            record = records.of_set(one, members)
+            record = records.of_set(one, members, handoff=answer)
             record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
             records.emit(sets=[record])
             return
@@ -108,6 +115,7 @@ def show(
             ("waits for", "; ".join(one.waits_for)),
             ("problems", "; ".join(one.problems)),
             ("remarks", "; ".join(one.remarks)),
+            ("handed on", handoffs.words(answer)),
         ):
             if value:
                 say(f"  {title}: {value}")

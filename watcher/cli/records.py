@@ -4,9 +4,10 @@ import json
 import posixpath
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from watcher.model import ImageSet, Member, State
+from watcher.model import Answer, ImageSet, Member, State
 from watcher.pipeline.inspect import Inspection
 
 SCHEMA_VERSION = 1
@@ -19,7 +20,12 @@ def emit(**content: Any) -> None:
     sys.stdout.write("\n")
 
 
-def of_set(image_set: ImageSet, members: Sequence[Member], metadata: dict[str, str] | None = None) -> dict[str, Any]:
+def of_set(
+    image_set: ImageSet,
+    members: Sequence[Member],
+    metadata: dict[str, str] | None = None,
+    handoff: Answer | None = None,
+) -> dict[str, Any]:
     """A set of the journal."""
     whole = image_set.whole if image_set.whole is not None else False if image_set.state in _UNFINISHED else None
     return {
@@ -39,6 +45,7 @@ def of_set(image_set: ImageSet, members: Sequence[Member], metadata: dict[str, s
         "waits_for": list(image_set.waits_for),
         "reason": image_set.reason,
         "published_at": image_set.published_at,
+        "handoff": asdict(handoff) if handoff else None,
     }
 
 

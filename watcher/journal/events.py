@@ -42,10 +42,13 @@ class Outbox:
                     (event.id, event.set_id, sink, event.type, event.body, now),
                 )
 
-    def due(self, sink: str, now: float) -> tuple[Event, int] | None:
-        """The oldest event that the sink may be told now, and how often that has failed."""
+    def due(self, sink: str, now: float, *, fresh: bool = False) -> tuple[Event, int] | None:
+        """An event that the sink may be told now, and how often that has failed; with `fresh` only one that never has.
+
+        The oldest of those that were never tried comes first, then the one whose last attempt is longest ago.
+        """
         query = f"""SELECT id, set_id, type, body, attempts FROM event WHERE sink = ? AND retry_at <= ? AND {_HEADS}
-                    ORDER BY number LIMIT 1"""
+                    {"AND tried_at IS NULL" if fresh else ""} ORDER BY tried_at, number LIMIT 1"""
         for *event, attempts in self._database.rows(query, (sink, now)):
             return Event(*event), attempts
         return None
@@ -73,20 +76,21 @@ class Outbox:
                GROUP BY sink ORDER BY sink"""
         )
         return [
-            Backlog(sink, waiting, since, self._last(sink, refused=False), refused, self._last(sink, refused=True))
+            Backlog(sink, waiting, since, self.problem(sink, refused=False), refused, self.problem(sink, refused=True))
             for sink, waiting, since, refused in rows
         ]
+
+    def problem(self, sink: str, *, refused: bool) -> str:
+        """What was last wrong with an event that waits for this sink, and was refused or not; "" if nothing was."""
+        query = """SELECT problem FROM event WHERE sink = ? AND refused = ? AND accepted_at IS NULL AND problem <> ''
+                   ORDER BY tried_at DESC LIMIT 1"""
+        return next((str(row[0]) for row in self._database.rows(query, (sink, refused))), "")
 
     def keep_only(self, sinks: Collection[str]) -> None:
         """Forget what waits for sinks that are no longer told anything."""
         marks = ", ".join("?" * len(sinks))
         with self._database.transaction() as sql:
             sql.execute(f"DELETE FROM event WHERE accepted_at IS NULL AND sink NOT IN ({marks})", tuple(sinks))
-
-    def _last(self, sink: str, *, refused: bool) -> str:
-        query = """SELECT problem FROM event WHERE sink = ? AND accepted_at IS NULL AND refused = ? AND problem <> ''
-                   ORDER BY tried_at DESC LIMIT 1"""
-        return next((str(row[0]) for row in self._database.rows(query, (sink, refused))), "")
 
     def _change(self, event: Event, sink: str, change: str, *values: object) -> None:
         with self._database.transaction() as sql:

@@ -123,7 +123,8 @@ CREATE TABLE event (
     accepted_at REAL,
     UNIQUE (id, sink)
 );
-CREATE INDEX event_waiting ON event (sink, retry_at) WHERE accepted_at IS NULL;
+CREATE INDEX event_waiting ON event (sink, tried_at, number) WHERE accepted_at IS NULL;
+CREATE INDEX event_troubled ON event (sink, refused, tried_at) WHERE accepted_at IS NULL AND problem <> '';
 CREATE INDEX event_before ON event (set_id, sink, number) WHERE accepted_at IS NULL;
 CREATE INDEX event_accepted ON event (accepted_at) WHERE accepted_at IS NOT NULL;
 CREATE TABLE handoff (

@@ -5,8 +5,9 @@ from zoneinfo import ZoneInfo
 from watcher import osfacts
 from watcher.journal import Journal
 from watcher.model import IDENTIFIER, UPLOADING, Avu, ImageSet, State
+from watcher.pipeline.announce import announce
 from watcher.profile import Profile
-from watcher.provenance import manifest
+from watcher.provenance import handoff, manifest
 from watcher.provenance.vocabulary import COMPLETE, SUPERSEDED, describe
 from watcher.stores.base import Session
 from watcher.stores.source import Source
@@ -20,18 +21,22 @@ def publish(image_set: ImageSet, journal: Journal, profile: Profile, session: Se
     there = session.avus(collection)
     if COMPLETE not in there:
         _send_manifest(manifest.text(members), collection, session, journal)
-        wanted = set(describe(image_set, members, profile, ZoneInfo(zone) if zone else None))
+        described = describe(image_set, members, profile, ZoneInfo(zone) if zone else None)
+        wanted = handoff.without_answered(described, there)
         # An attempt that was cut off may have written values that are no longer true.
-        ours = {avu.attribute for avu in wanted}
+        ours = {avu.attribute for avu in wanted} - handoff.AGENTS
         outdated = {avu for avu in there if avu.attribute in ours and avu not in wanted}
         session.annotate(collection, sorted(wanted - there), sorted(outdated))
         session.open_to_readers(collection)
         session.annotate(collection, [COMPLETE], [UPLOADING] if UPLOADING in there else [])
+        there |= wanted
     _supersede_former(image_set, journal, session, now)
     with journal.database.transaction():
         journal.files.rest(image_set.id)
         note = f"{len(members)} files in {collection}"
-        return journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
+        moved = journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
+        announce(moved, members, handoff.answer_in(there), journal, profile)
+        return moved
 
 
 def _send_manifest(text: str, collection: str, session: Session, journal: Journal) -> None:

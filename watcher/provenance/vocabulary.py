@@ -12,7 +12,7 @@ from typing import Final
 from watcher import __version__, names, osfacts
 from watcher.model import IDENTIFIER, PERSONAL, STATE, Avu, ImageSet, Member
 from watcher.profile import Profile
-from watcher.provenance import manifest
+from watcher.provenance import handoff, manifest
 
 COMPLETE: Final = Avu(STATE, "complete")
 SUPERSEDED: Final = Avu(STATE, "superseded")
@@ -67,6 +67,7 @@ def describe(image_set: ImageSet, members: Sequence[Member], profile: Profile, z
         ("acq:profile.sha256", profile.digest),
         ("acq:schema_version", 1),
         ("dcterms:replaces", image_set.supersedes),
+        *handoff.request(profile),
     ]
     return [Avu(name, _fit(str(value))) for name, value in pairs if value not in (None, "")]
 
