@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -12,12 +12,17 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
+from watcher.notify import open_sinks
+from watcher.notify.base import Sink
 from watcher.pipeline.amend import Amendments
+from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
+from watcher.pipeline.duties import Duties, Duty
 from watcher.pipeline.early import Early
+from watcher.pipeline.handoff import Line
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.observe import Seen
@@ -38,8 +43,6 @@ _BETWEEN_STEPS = 0.01
 #: How soon after an event its folder is looked at: instruments write many files a second.
 _BREATH = 0.2
 _LONGEST_BREATH = 10.0
-#: How often in seconds it is asked whether somebody said something of a published set.
-_OFTEN = 1.0
 #: So long is waited at the start for the facility's persons and requests; what comes later counts from then on.
 _AT_START = 5.0
 
@@ -76,14 +79,17 @@ class Daemon:
         *,
         clock: Clock | None = None,
         store: Store | None = None,
+        sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
     ) -> None:
         self.profile = profile
         self.journal = journal
         self.store = store or open_store(profile)
+        self._sinks = open_sinks(profile) if sinks is None else sinks
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
         journal.note("profile", str(profile.source))
+        journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -135,20 +141,19 @@ class Daemon:
             self._note_store(error)
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
-            beside = [
-                threading.Thread(target=self._prune, name="prune"),
-                threading.Thread(target=self._amend, args=(self._amendments(crew),), name="amend"),
-            ]
+            pruning = threading.Thread(target=self._prune, name="prune")
+            duties = self._duties(crew, BETWEEN)
+            self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
-            for thread in beside:
-                thread.start()
+            pruning.start()
+            duties.start()
             try:
                 self._watch(conveyor)
             finally:
                 self.stop()
-                for thread in beside:
-                    thread.join()
+                pruning.join()
                 conveyor.wake()
+                duties.join()
                 conveyor.join()
 
     def once(self) -> Round:
@@ -162,9 +167,9 @@ class Daemon:
                     self.journal.note("store", "")
                 Withdrawals(self.journal, crew, self._clock).clear()
                 self._drain(self._way(crew))
-                self._amend_all(self._amendments(crew))
             except WatcherError as error:
                 result.store_trouble = error
+            self._duties(crew, store_answers=result.store_trouble is None).once()
         result.unsafe = self.journal.sets.in_states(State.GROWING, State.HELD, *UNDER_WAY)
         return result
 
@@ -226,6 +231,19 @@ class Daemon:
             stop=self._stop, resting=self._manners.resting, note_store=self._note_store,
         )  # fmt: skip
 
+    def _duties(self, crew: Crew, between: float = 0.0, *, store_answers: bool = True) -> Duties:
+        """What is done beside the sets on their way; without the store, only what needs none."""
+        duties: list[Duty] = []
+        if store_answers:
+            duties.append(self._amendments(crew))
+        duties += [
+            Line(sink, self.journal, self._clock, stopping=self._stop.is_set, trouble=self._listener.trouble)
+            for sink in self._sinks
+        ]
+        if self.profile.handoff.agent and store_answers:
+            duties.append(Answers(self.journal, crew, self._clock, between))
+        return Duties(duties, self._clock, self._stop, self._listener.trouble)
+
     def _prune(self) -> None:
         """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
         roots = [watch.path for watch in self.profile.watch]
@@ -239,26 +257,14 @@ class Daemon:
     def amend(self) -> None:
         """Tell the store all that became known of published sets, and end. Raises what concerns the whole store."""
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
-            self._amend_all(self._amendments(crew))
+            amendments = self._amendments(crew)
+            while amendments.step() and not self.stopping:
+                pass
+            # Whoever hears of sets hears of this, too.
+            self._duties(crew).once()
 
     def _amendments(self, crew: Crew) -> Amendments:
         return Amendments(self.profile, self.journal, crew, self.attribute, self.registers, self._clock)
-
-    def _amend_all(self, amendments: Amendments) -> None:
-        while amendments.round() and not self.stopping:
-            pass
-
-    def _amend(self, amendments: Amendments) -> None:
-        """Tell the store what becomes known of published sets, soon after a person has said it."""
-        pause = _OFTEN
-        while not self.stopping:
-            try:
-                self._amend_all(amendments)
-                pause = _OFTEN
-            except WatcherError:
-                # The conveyor tells what is wrong with the store; nothing waits for this.
-                pause = min(LONGEST_WAIT, 2 * pause)
-            self._clock.wait(pause, self._stop)
 
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
@@ -364,9 +370,12 @@ class _Stoppable:
         self._stop = stop
         self._manners = manners
         self._last: dict[str, str] = {}
+        self.on_published: Callable[[], None] = lambda: None
 
     def moved(self, image_set: ImageSet) -> None:
         self._listener.moved(image_set)
+        if image_set.state is State.PUBLISHED:
+            self.on_published()
 
     def failed(self, image_set: ImageSet, error: WatcherError) -> None:
         self._listener.failed(image_set, error)

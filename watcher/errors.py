@@ -21,6 +21,9 @@
     │   ├── SourceChanged           5   it changed while it was read
     │   ├── SourceGone              5   it is no longer there
     │   └── SourceUnreadable        5   it is there and cannot be read
+    ├── HandoffError                1   another program could not be told of a set, which is safe all the same
+    │   ├── SinkAway                5   it does not answer, or can take nothing now
+    │   └── SinkRefused             3   it does not want this event
     └── StoreError                  1   the store answered with something that no other class describes
         ├── StoreUnreachable        5   no answer
         ├── StoreBusy               5   a replica is locked or still being written
@@ -203,6 +206,26 @@ class SourceUnreadable(SourceError):
     """The file is there and cannot be read."""
 
     cure = "let the watcher's account read it; it is tried again"
+
+
+class HandoffError(WatcherError):
+    """Another program could not be told of a set; the set is safe all the same, and the event is kept."""
+
+
+class SinkAway(HandoffError):
+    """The other program does not answer, or can take nothing now; `not_before` is the pause in seconds it asks for."""
+
+    exit_code = Exit.TRY_LATER
+    transient = True
+    cure = "it is tried again by itself, and nothing is lost"
+    not_before: float = 0.0
+
+
+class SinkRefused(HandoffError):
+    """The other program does not want this event."""
+
+    exit_code = Exit.PARTLY
+    cure = "ask whoever runs it; it is tried again every hour"
 
 
 class StoreError(WatcherError):

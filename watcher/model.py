@@ -229,6 +229,33 @@ FACTS: Final = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that other programs are told of a set.
+
+    id is the same however often it is told, and after a lost journal too; body is the whole CloudEvent as JSON.
+    """
+
+    id: str
+    set_id: str
+    type: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How far the agent that was asked to take a set on has come, in its own words as far as they can be shown.
+
+    state is `requested` until it answers, then accepted, done or failed, or whatever it says; results are identifiers
+    of what it made.
+    """
+
+    agent: str
+    state: str
+    message: str = ""
+    results: tuple[str, ...] = ()
+
+
 class Avu(NamedTuple):
     """One attribute, value and unit in the catalogue; each value is at most 2700 bytes and never empty."""
 

@@ -96,9 +96,9 @@ def test_an_unreadable_folder_is_named_and_the_rest_delivered(archive_program: P
 
 
 @contextlib.contextmanager
-def _tiny_disk(at: Path) -> Iterator[Path]:
+def _tiny_disk(at: Path, size: str) -> Iterator[Path]:
     at.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(at)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at)], capture_output=True)
     if mounted.returncode:
         pytest.skip("a small disk can only be made by root")
     try:
@@ -107,11 +107,12 @@ def _tiny_disk(at: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(at)], check=True)
 
 
-def test_a_full_disk_for_the_journal(archive_program: Program) -> None:
+@pytest.mark.parametrize("size", ["160k", "320k"])  # full when the journal is made, and when it is written to
+def test_a_full_disk_for_the_journal(archive_program: Program, size: str) -> None:
     program = archive_program
     for number in range(300):
         (program.data / f"scan with a rather long name {number:04}.dat").write_bytes(b"x")
-    with _tiny_disk(program.home / "tiny") as tiny:
+    with _tiny_disk(program.home / "tiny", size) as tiny:
         _refused(program("once", "profile.yaml", "--state", tiny), 5, "the disk that holds the journal is full")
     assert len(list(program.data.iterdir())) == 300
 

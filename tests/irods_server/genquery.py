@@ -86,11 +86,12 @@ class Queries:
             (known[number], compile_condition(text, numeric=known[number].numeric, upper=upper))
             for number, text in conditions
         ]
+        tests, others = _avus_apart(tests, known[610])
         tables = {known[number].table for number in [*selected, *(number for number, _ in conditions)]}
         with self.zone.catalogue.lock:
             narrow = _Narrow() if upper else _Narrow.of(conditions)
             rows = _Join(self.zone, user, tables, narrow).rows()
-            records = _project(_filter(rows, tests), [known[number] for number in selected], flags)
+            records = _project(_filter(_having(rows, others), tests), [known[number] for number in selected], flags)
         if not options & NO_DISTINCT:
             records = list(dict.fromkeys(records))
         records = _sort(records, [known[number] for number in selected], flags)
@@ -212,6 +213,27 @@ def _grants(entity: Collection | DataObject) -> list[Grant]:
 
 def _filter(rows: Iterator[Row], tests: list[tuple[Column, Test]]) -> Iterator[Row]:
     return (row for row in rows if all(test(column.value(row[column.table])) for column, test in tests))
+
+
+def _avus_apart(
+    tests: list[tuple[Column, Test]], name: Column
+) -> tuple[list[tuple[Column, Test]], list[list[tuple[Column, Test]]]]:
+    """The tests of a row, and of further AVUs that its collection must have: from the second name of an AVU on, each
+    name with what follows is about another AVU (general_query.cpp, handleMultiCollAVUConditions)."""
+    here: list[tuple[Column, Test]] = []
+    groups: list[list[tuple[Column, Test]]] = []
+    for column, test in tests:
+        if column is name:
+            groups.append([])
+        (groups[-1] if groups and column.table == name.table else here).append((column, test))
+    return [*here, *(groups[0] if groups else [])], groups[1:]
+
+
+def _having(rows: Iterator[Row], others: list[list[tuple[Column, Test]]]) -> Iterator[Row]:
+    for row in rows:
+        avus = row["collection"].avus.values() if others else ()
+        if all(any(all(test(column.value(avu)) for column, test in group) for avu in avus) for group in others):
+            yield row
 
 
 def _project(rows: Iterator[Row], selected: list[Column], flags: list[int]) -> list[Record]:

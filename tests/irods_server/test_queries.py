@@ -76,6 +76,21 @@ def test_queries_left_open_run_out(server: IrodsServer, many: Any) -> None:
             ask(connection, 702, message)
 
 
+def test_a_collection_may_be_asked_for_by_several_avus(session: Any) -> None:
+    for name, avus in {"a": {"k": "1", "l": "2"}, "b": {"k": "1", "l": "3"}, "c": {"k": "2", "l": "2"}}.items():
+        collection = session.collections.create(f"{HOME}/{name}")
+        for key, value in avus.items():
+            collection.metadata.add(key, value)
+    by_one = [CollectionMeta.name == "k", CollectionMeta.value == "1"]
+    found = session.query(Collection.name).filter(*by_one)
+    assert [row[Collection.name] for row in found] == [f"{HOME}/a", f"{HOME}/b"]
+    found = session.query(Collection.name).filter(*by_one, CollectionMeta.name == "l", CollectionMeta.value == "2")
+    assert [row[Collection.name] for row in found] == [f"{HOME}/a"]
+    swapped = [CollectionMeta.name == "k", CollectionMeta.value == "2", CollectionMeta.name == "l"]
+    found = session.query(Collection.name).filter(*swapped, CollectionMeta.value == "1")
+    assert list(found) == []
+
+
 def test_joins(server: IrodsServer, session: Any) -> None:
     server.add_group("lab", ["alice", "bob"])
     session.collections.get(HOME).metadata.add("state", "done")

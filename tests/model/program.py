@@ -12,6 +12,7 @@ from watcher.daemon import Daemon
 from watcher.errors import StaleSet, UsageError, WatcherError
 from watcher.journal import FILE_NAME, Journal
 from watcher.model import UNDER_WAY, ImageSet, Member, State
+from watcher.notify.events import PUBLISHED, SUPERSEDED
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.early import Early
@@ -225,6 +226,11 @@ class Program:
     def sets(self) -> list[ImageSet]:
         """All sets."""
         return self.journal.sets.in_states()
+
+    def told(self) -> tuple[list[str], list[str]]:
+        """The sets of which others are told that they are published, and that they are replaced."""
+        rows = self.journal.database.rows("SELECT type, set_id FROM event ORDER BY set_id")
+        return [row[1] for row in rows if row[0] == PUBLISHED], [row[1] for row in rows if row[0] == SUPERSEDED]
 
     def home(self, root: Path, path: str) -> ImageSet | None:
         """The set that a file belongs to."""

@@ -75,7 +75,10 @@ class TheWay(RuleBasedStateMachine):
     )
     def begin(self, paths: list[str], group: str, incomplete: str, aged: bool) -> None:
         profile = self.base / "scope.yaml"
+        (self.base / "key").write_text("A" * 32, encoding="utf-8")
+        webhook = {"url": "http://localhost/", "secret": {"file": str(self.base / "key")}}
         content = {
+            "handoff": {"agent": "omero", "webhook": webhook},
             "instrument": {"name": "scope"},
             "watch": [{"path": str(self.disk.root), "settle": "20s"}],
             "sets": {"group": group},
@@ -268,6 +271,15 @@ class TheWay(RuleBasedStateMachine):
     @invariant()
     def what_is_published_is_right(self) -> None:
         self.archive.check(self.disk)
+
+    @invariant()
+    def what_is_published_is_told(self) -> None:
+        sets = {one.id: one for one in self.program.sets()}
+        published, replaced = self.program.told()
+        assert published == sorted(one.id for one in sets.values() if one.published_at is not None)
+        former = [sets[one.supersedes] for one in sets.values() if one.published_at is not None and one.supersedes]
+        assert replaced == sorted(one.id for one in former if one.state is State.SUPERSEDED)
+        assert {one.id for one in sets.values() if self.program.journal.handoffs.of(one)} == set(published)
 
     @invariant()
     def nothing_local_was_changed(self) -> None:

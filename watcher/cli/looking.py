@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from watcher import profile as profiles
-from watcher.cli import records
+from watcher.cli import handoffs, records
 from watcher.cli.app import JsonOption, StateOption, files, journal_only, out, say
 from watcher.cli.attributing import in_detail, in_one_line
 from watcher.cli.console import PLAIN, amount, when
@@ -57,6 +57,7 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
                 unattributed=unknown,
                 shut_out=[{"id": set_id, "who": who, "why": why} for set_id, who, why in shut_out],
                 untold=[{"id": set_id, "why": why} for set_id, why in untold],
+                handoff=handoffs.record(journal),
             )
             return Exit.OK
         say(_sentence(counts, store))
@@ -78,6 +79,8 @@ def status(state: StateOption = None, json: JsonOption = False) -> int:
             say(f"The store could not be told who made {set_id[9:17]}: {why}")
         for collection, why in abandoned:
             say(f"For the iRODS administrator: {collection} is no longer used and can be removed ({why})")
+        for line in (*handoffs.sink_lines(journal), *handoffs.agent_lines(journal)):
+            say(line)
     return Exit.OK
 
 
@@ -93,12 +96,7 @@ def list_sets(
     with journal_only(state) as journal:
         sets = journal.sets.in_states(*(only or ()))
         if json:
-            records.emit(
-                sets=[
-                    records.of_set(one, journal.sets.members(one.id), journal.attributions.record(one.id))
-                    for one in sets
-                ]
-            )
+            records.emit(sets=[_record(one, journal) for one in sets])
             return
         table = Table(box=None, pad_edge=False)
         for title in ("id", "name", "state", "since", "where, or what is missing"):
@@ -121,10 +119,11 @@ def show(
     """
     with journal_only(state) as journal:
         one = journal.sets.find(which)
+        answer = journal.handoffs.of(one)
         members = journal.sets.members(one.id)
         history = journal.sets.history(one.id)
         if json:
-            record = records.of_set(one, members, journal.attributions.record(one.id))
+            record = _record(one, journal)
             record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
             records.emit(sets=[record])
             return
@@ -139,6 +138,7 @@ def show(
             ("waits for", "; ".join(one.waits_for)),
             ("problems", "; ".join(one.problems)),
             ("remarks", "; ".join(one.remarks)),
+            ("handed on", handoffs.words(answer)),
         ):
             if value:
                 say(f"  {title}: {value}")
@@ -150,6 +150,11 @@ def show(
             say(f"    {member.sha256 or 'not sent yet':64}  {member.target}")
         for at, to, note in history:
             say(f"  {when(at)}  {to}: {note}")
+
+
+def _record(one: ImageSet, journal: Journal) -> dict[str, Any]:
+    made_by, handoff = journal.attributions.record(one.id), journal.handoffs.of(one)
+    return records.of_set(one, journal.sets.members(one.id), made_by, handoff)
 
 
 def _who(one: ImageSet, journal: Journal) -> Iterator[str]:

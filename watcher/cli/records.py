@@ -4,11 +4,12 @@ import json
 import posixpath
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from watcher.model import Attribution, ImageSet, Member, State
+from watcher.model import Answer, Attribution, ImageSet, Member, State
 from watcher.pipeline.inspect import Inspection
 
 SCHEMA_VERSION = 1
@@ -22,7 +23,12 @@ def emit(**content: Any) -> None:
     sys.stdout.write("\n")
 
 
-def of_set(image_set: ImageSet, members: Sequence[Member], made_by: Attribution | None = None) -> dict[str, Any]:
+def of_set(
+    image_set: ImageSet,
+    members: Sequence[Member],
+    made_by: Attribution | None = None,
+    handoff: Answer | None = None,
+) -> dict[str, Any]:
     """A set of the journal."""
     whole = image_set.whole if image_set.whole is not None else False if image_set.state in _UNFINISHED else None
     return {
@@ -43,6 +49,7 @@ def of_set(image_set: ImageSet, members: Sequence[Member], made_by: Attribution 
         "waits_for": list(image_set.waits_for),
         "reason": image_set.reason,
         "published_at": image_set.published_at,
+        "handoff": asdict(handoff) if handoff else None,
     }
 
 

@@ -15,7 +15,7 @@ import typer
 
 from watcher import osfacts
 from watcher import profile as profiles
-from watcher.cli import records
+from watcher.cli import handoffs, records
 from watcher.cli.app import JsonOption, ProfileArgument, StateOption, VerboseOption, say, state_of
 from watcher.cli.console import PLAIN, LogListener, listening, set_up_logs
 from watcher.daemon import Daemon, Round
@@ -69,9 +69,11 @@ def once(
         published = [one for one in journal.sets.in_states(State.PUBLISHED) if one.id not in before]
         if json:
             shown = [records.of_set(one, journal.sets.members(one.id)) for one in [*published, *result.unsafe]]
-            records.emit(sets=shown, problems=_troubles(result))
+            records.emit(sets=shown, problems=_troubles(result), handoff=handoffs.record(journal))
         else:
             _report(published, result)
+            for line in handoffs.sink_lines(journal):
+                print(f"irods-watcher: {line}", file=sys.stderr)  # noqa: T201
     return Exit.INTERRUPTED if signals else _exit_code(result)
 
 

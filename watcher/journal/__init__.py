@@ -11,11 +11,26 @@ from typing import Self
 from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
 from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
+from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
+from watcher.journal.handoffs import Handoffs
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
 
-__all__ = ["FILE_NAME", "Attributions", "Collections", "Files", "Journal", "Owner", "Sessions", "Sets", "watched_by"]
+__all__ = [
+    "FILE_NAME",
+    "Attributions",
+    "Backlog",
+    "Collections",
+    "Files",
+    "Handoffs",
+    "Journal",
+    "Outbox",
+    "Owner",
+    "Sessions",
+    "Sets",
+    "watched_by",
+]
 
 _SCRATCH = "scratch-"
 #: Begins the name of what is noted of a watched folder.
@@ -47,6 +62,8 @@ class Journal:
         self.collections = Collections(self.database, self.sets)
         self.sessions = Sessions(self.database)
         self.attributions = Attributions(self.database)
+        self.outbox = Outbox(self.database)
+        self.handoffs = Handoffs(self.database)
 
     @contextlib.contextmanager
     def scratch(self, name: str, content: bytes) -> Iterator[Path]:
@@ -74,6 +91,9 @@ class Journal:
             sql.execute("UPDATE file SET changed_at = ?1 WHERE changed_at > ?1", (now,))
             for change in ("last_change = ?1 WHERE last_change > ?1", "retry_at = 0 WHERE retry_at > ?1 + 3600"):
                 sql.execute(f"UPDATE image_set SET {change} AND state NOT IN ('published', 'superseded')", (now,))
+            sql.execute("UPDATE event SET retry_at = 0 WHERE accepted_at IS NULL AND retry_at > ?1 + 3600", (now,))
+            for change in ("look_at = ?1 WHERE look_at > ?1 + 3600", "since = ?1 WHERE since > ?1"):
+                sql.execute(f"UPDATE handoff SET {change}", (now,))
 
     def note(self, name: str, value: object) -> None:
         """Remember one fact for whoever looks: a heartbeat, the state of the store, what a sweep found."""

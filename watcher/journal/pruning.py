@@ -27,21 +27,31 @@ def prune(database: Database, now: float, watched: Collection[Path]) -> Iterator
 
     A set that was published 30 days ago and whose files are gone from the disk, or that a later version replaced,
     loses the list of its members, which its manifest in the store has; where it went, when and why stays. Whoever
-    copies its files back is recognised by the manifest's digest there. Of long histories the middle goes, and so does
-    what was noted of folders that are not among the `watched` ones. Stopping between two steps or in one leaves a sound
-    journal. Raises JournalError.
+    copies its files back is recognised by the manifest's digest there. Of long histories the middle goes, and so do
+    events that were accepted 30 days ago, and what was noted of folders that are not among the `watched` ones. Stopping
+    between two steps or in one leaves a sound journal. Raises JournalError.
     """
     with database.transaction() as sql:
         noted = [f"folder:{path}" for path in watched]
         marks = ", ".join("?" * len(noted))
         sql.execute(f"DELETE FROM fact WHERE name GLOB 'folder:*' AND name NOT IN ({marks})", noted)
     yield
+    yield from _drop_accepted(database, now)
     last = ""
     while page := database.rows("SELECT id FROM image_set WHERE id > ? ORDER BY id LIMIT ?", (last, _SETS)):
         first, last = last, page[-1][0]
         yield from _shorten_histories(database, first, last)
         yield from _drop_members(database, first, last, now)
     while database.shrink(_PAGES):
+        yield
+
+
+def _drop_accepted(database: Database, now: float) -> Iterator[None]:
+    query = "DELETE FROM event WHERE number IN (SELECT number FROM event WHERE accepted_at < ? LIMIT ?)"
+    more = True
+    while more:
+        with database.transaction() as sql:
+            more = sql.execute(query, (now - KEEP, _ROWS)).rowcount == _ROWS
         yield
 
 

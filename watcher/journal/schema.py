@@ -105,7 +105,8 @@ CREATE TABLE abandoned (
 ) WITHOUT ROWID;
 """
 
-# Who made the sets: sessions, what is known of each set, what was changed later, who was let in.
+# Who made the sets: sessions, what is known of each set, what was changed later, who was let in. And the hand-off: what
+# other programs are still to be told, and what the agent of a set has answered.
 _THIRD = """
 ALTER TABLE image_set ADD COLUMN unseen_at REAL;
 CREATE TABLE session (
@@ -146,6 +147,36 @@ CREATE TABLE granted (
     PRIMARY KEY (set_id, who)
 ) WITHOUT ROWID;
 CREATE INDEX granted_not ON granted (set_id) WHERE problem <> '';
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    sink TEXT NOT NULL,
+    type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    made_at REAL NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    tried_at REAL,
+    retry_at REAL NOT NULL DEFAULT 0,
+    problem TEXT NOT NULL DEFAULT '',
+    refused INTEGER NOT NULL DEFAULT 0,
+    accepted_at REAL,
+    UNIQUE (id, sink)
+);
+CREATE INDEX event_waiting ON event (sink, tried_at, number) WHERE accepted_at IS NULL;
+CREATE INDEX event_troubled ON event (sink, refused, tried_at) WHERE accepted_at IS NULL AND problem <> '';
+CREATE INDEX event_before ON event (set_id, sink, number) WHERE accepted_at IS NULL;
+CREATE INDEX event_accepted ON event (accepted_at) WHERE accepted_at IS NOT NULL;
+CREATE TABLE handoff (
+    set_id TEXT PRIMARY KEY REFERENCES image_set (id),
+    agent TEXT NOT NULL,
+    since REAL NOT NULL,
+    look_at REAL,
+    state TEXT NOT NULL DEFAULT 'requested',
+    message TEXT NOT NULL DEFAULT '',
+    results TEXT NOT NULL DEFAULT '[]'
+) WITHOUT ROWID;
+CREATE INDEX handoff_look ON handoff (look_at) WHERE look_at IS NOT NULL;
 """
 
 #: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
@@ -168,7 +199,8 @@ def migrate(connection: sqlite3.Connection, path: object) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
         raise
 
 

@@ -5,7 +5,7 @@ What was there before is in the journal before anything is changed, so that the 
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,10 +16,11 @@ from watcher.journal import Journal
 from watcher.journal.attributions import Change
 from watcher.model import IDENTIFIER, Attribution, Avu, ImageSet, Member, Person
 from watcher.pipeline.admit import admission, mend_after, readmit
+from watcher.pipeline.announce import announce_attribution
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.deliver import collection_of
-from watcher.pipeline.patience import pause_after
+from watcher.pipeline.patience import LONGEST_WAIT, pause_after
 from watcher.profile import Profile
 from watcher.provenance import crate
 from watcher.provenance.credits import ATTRIBUTION, credits, is_credit
@@ -29,6 +30,8 @@ from watcher.stores.base import Session
 
 #: Sets that are dealt with before somebody else's errands have their turn.
 AT_ONCE: Final = 200
+#: How often in seconds it is asked whether somebody has said something.
+_OFTEN: Final = 1.0
 _MODIFIED: Final = "dcterms:modified"
 #: What changes with everything else, and tells nothing of its own.
 _ASIDE: Final = {(_MODIFIED, ""), (f"{ATTRIBUTION}.source", "")}
@@ -45,6 +48,8 @@ class _Errand:
 class Amendments:
     """Does what `journal.attributions` says is due; what fails is tried again, and blames no other set."""
 
+    name = "amend"
+
     def __init__(
         self,
         profile: Profile,
@@ -53,7 +58,6 @@ class Amendments:
         attribute: Attributor,
         registers: Registers,
         clock: Clock,
-        changed: Callable[[ImageSet, Attribution], None] = lambda *_: None,
     ) -> None:
         self._profile = profile
         self._journal = journal
@@ -61,15 +65,30 @@ class Amendments:
         self._attribute = attribute
         self._registers = registers
         self._clock = clock
-        self._changed = changed
         zone = profile.instrument.timezone
         self._zone = ZoneInfo(zone) if zone else None
+        self._pause = _OFTEN
 
-    def round(self) -> int:
-        """Deal with what is due, so many sets at the most; how many were. Raises what concerns the whole store."""
+    def round(self) -> float:
+        """Deal with what is due; see `duties.Duty`. Trouble with the store is told by others."""
+        try:
+            if self.step():
+                self._pause = _OFTEN
+                return 0.0
+        except JournalError:
+            raise
+        except WatcherError:
+            self._pause = min(LONGEST_WAIT, 2 * self._pause)
+        return self._pause
+
+    def step(self) -> int:
+        """Deal with so many sets at the most; how many were. Raises what concerns the whole store."""
         due = self._journal.attributions.due(self._clock.now(), AT_ONCE)
         self._crew.each(map(_Errand, due), self._deal_with)
         return len(due)
+
+    def close(self) -> None:
+        """What is under way with one set is short."""
 
     def _deal_with(self, session: Session, errand: _Errand) -> None:
         attributions, now = self._journal.attributions, self._clock.now()
@@ -115,7 +134,7 @@ class Amendments:
             again = now + mend_after(attributions.attempts(image_set.id)) if shut_out else None
             attributions.written(image_set.id, attribution, revision, again)
             if changed:
-                self._changed(image_set, attribution)
+                announce_attribution(image_set, attribution, self._journal, self._profile, now)
 
     def _crate(
         self,

@@ -6,8 +6,9 @@ from watcher import osfacts
 from watcher.journal import Journal
 from watcher.model import IDENTIFIER, UPLOADING, Attribution, Avu, ImageSet, State
 from watcher.pipeline.admit import admission, admit, mend_after
+from watcher.pipeline.announce import announce
 from watcher.profile import Profile
-from watcher.provenance import crate, manifest
+from watcher.provenance import crate, handoff, manifest
 from watcher.provenance.vocabulary import COMPLETE, CRATE, SUPERSEDED, describe
 from watcher.stores.base import Session
 from watcher.stores.source import Source
@@ -39,9 +40,9 @@ def publish(
         # What a microscope's own description is called in the set (Micro-Meta App and others).
         described = contents.instrument_description
         wanted = {Avu("acq:instrument.description", described)} if described else set()
-        wanted |= set(describe(image_set, members, profile, zone, attribution))
+        wanted |= handoff.without_answered(describe(image_set, members, profile, zone, attribution), there)
         # An attempt that was cut off may have written values that are no longer true.
-        ours = {avu.attribute for avu in wanted}
+        ours = {avu.attribute for avu in wanted} - handoff.AGENTS
         outdated = {avu for avu in there if avu.attribute in ours and avu not in wanted}
         session.annotate(collection, sorted(wanted - there), sorted(outdated))
         session.open_to_readers(collection)
@@ -49,13 +50,16 @@ def publish(
         shut_out = admit(access, collection, session)
         journal.attributions.grant(image_set.id, access.levels, shut_out)
         session.annotate(collection, [COMPLETE], [UPLOADING] if UPLOADING in there else [])
+        there |= wanted
     _supersede_former(image_set, journal, session, now)
     with journal.database.transaction():
         journal.files.rest(image_set.id)
         again = now + mend_after(0) if shut_out else None
         journal.attributions.written(image_set.id, attribution, revision, again)
         note = f"{len(members)} files in {collection}"
-        return journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
+        moved = journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
+        announce(moved, members, handoff.answer_in(there), journal, profile, attribution)
+        return moved
 
 
 def _send_manifest(text: str, collection: str, session: Session, journal: Journal) -> None:

@@ -1,13 +1,16 @@
 """The profile of an instrument: what is watched, when a set is finished, and where it goes."""
 
+from watcher.profile.handoff import Amqp, Handoff, Webhook
 from watcher.profile.limits import Limits
 from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
 from watcher.profile.secret import Secret
 
 __all__ = [
+    "Amqp",
     "Complete",
     "FolderStore",
+    "Handoff",
     "Instrument",
     "IrodsStore",
     "Limits",
@@ -15,5 +18,6 @@ __all__ = [
     "Secret",
     "Sets",
     "Watch",
+    "Webhook",
     "load",
 ]

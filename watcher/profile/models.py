@@ -12,6 +12,7 @@ from watcher import names
 from watcher.errors import NameRefused
 from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
+from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
 from watcher.profile.people import People
@@ -228,6 +229,11 @@ class Document(Section):
         default_factory=Limits,
         description="What the watcher may take of the network, and when; absent: no limits.",
         examples=[{"rate": "80MB/s"}],
+    )
+    handoff: Handoff = Field(
+        default_factory=Handoff,
+        description="Which other programs are told of published sets; absent: none.",
+        examples=[{"agent": "omero"}],
     )
 
     @field_validator("store")

@@ -61,6 +61,11 @@ watch:
 #   hours: "00:00-24:00"              # when members may be sent, as in "20:00-06:00"
 #   acquiring: null                   # as in {{process: ZEN.exe}}; null: something was just written to a watched folder
 
+# handoff:
+#   agent: null                       # the program that takes published sets on, as in omero (watcher/HANDOFF.md)
+#   webhook: null                     # as in {{url: "https://agent.example/events", secret: {{env: AGENT_SECRET}}}}
+#   amqp: null                        # as in {{url: {{env: AMQP_URL}}, exchange: image-sets}}
+
 store:
 {store}"""
 

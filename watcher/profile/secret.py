@@ -33,7 +33,7 @@ class Secret(Section):
         """
         place, value = self._read()
         if not value:
-            raise ConfigurationError(f"{place} holds no password", cure="put the password there")
+            raise ConfigurationError(f"{place} holds nothing", cure="put the password or key there")
         return value
 
     def _read(self) -> tuple[str, str]:
@@ -43,13 +43,13 @@ class Secret(Section):
             return f"the file {self.file}", Path(self.file).read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ConfigurationError(f"{self.file}: the password cannot be read ({reason})") from None
+            raise ConfigurationError(f"{self.file}: what it keeps secret cannot be read ({reason})") from None
 
     @model_validator(mode="before")
     @classmethod
     def _is_a_reference(cls, value: Any) -> Any:
         if isinstance(value, str | int):
-            raise ValueError("a password is never written into the profile; write {env: NAME} or {file: PATH}")  # noqa: TRY004
+            raise ValueError("a secret is never written into the profile; write {env: NAME} or {file: PATH}")  # noqa: TRY004
         return value
 
     @model_validator(mode="after")

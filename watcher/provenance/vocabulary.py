@@ -12,7 +12,7 @@ from typing import Final
 from watcher import __version__, names, osfacts
 from watcher.model import IDENTIFIER, PERSONAL, STATE, Attribution, Avu, ImageSet, Member
 from watcher.profile import IrodsStore, Profile
-from watcher.provenance import manifest
+from watcher.provenance import handoff, manifest
 from watcher.provenance.credits import Circumstances, credits
 
 #: The description of the set that travels with it; see `crate.py`.
@@ -97,6 +97,7 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         ("acq:profile.sha256", profile.digest),
         ("acq:schema_version", 1),
         ("dcterms:replaces", image_set.supersedes),
+        *handoff.request(profile),
     ]
     return fitting(Avu(name, str(value)) for name, value in pairs if value not in (None, ""))
 

@@ -167,7 +167,7 @@ store: {kind: irods, collection: zone/x, connections: 04}
     ]
 
 
-KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits"
+KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff"
 INSTRUMENT, WATCH, STORE = MINIMAL.splitlines(keepends=True)
 EXAMPLE_STORE = "`store: {kind: irods, collection: '/zone/home/facility/{instrument}/{set}'}`"
 EXAMPLE_WATCH = "`watch: [{path: 'D:/Data'}]`"
@@ -349,11 +349,11 @@ def limits(rest: str) -> str:
         ),
         (
             store("password: hunter2"),
-            "3:59: store.password: a password is never written into the profile; write {env: NAME} or {file: PATH}",
+            "3:59: store.password: a secret is never written into the profile; write {env: NAME} or {file: PATH}",
         ),
         (
             store("password: 1234"),
-            "3:59: store.password: a password is never written into the profile; write {env: NAME} or {file: PATH}",
+            "3:59: store.password: a secret is never written into the profile; write {env: NAME} or {file: PATH}",
         ),
         (store("password: {}"), "3:59: store.password: write either {env: NAME} or {file: PATH}"),
         (store("password: {env: A, file: b}"), "3:59: store.password: write either {env: NAME} or {file: PATH}"),
@@ -422,7 +422,7 @@ def test_a_mistake_is_told_with_its_place_and_its_cure(tmp_path: Path, text: str
     assert refused(tmp_path, text) == [problem]
 
 
-@pytest.mark.parametrize("key", ["copies", "handoff", "release", "notify", "web"])
+@pytest.mark.parametrize("key", ["copies", "release", "notify", "web"])
 def test_what_this_version_does_not_do_is_never_passed_over(tmp_path: Path, key: str) -> None:
     (problem,) = refused(tmp_path, MINIMAL + f"{key}: {{a: b}}\n")
     assert problem.startswith(f"4:1: {key}: this version does not ")
@@ -527,13 +527,15 @@ def test_a_secret_is_read_when_it_is_needed_and_never_shown(tmp_path: Path, monk
 
 def test_a_missing_secret_is_told_by_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LAB_PASSWORD", raising=False)
-    with pytest.raises(ConfigurationError, match="the environment variable LAB_PASSWORD holds no password"):
+    with pytest.raises(ConfigurationError, match="the environment variable LAB_PASSWORD holds nothing"):
         Secret(env="LAB_PASSWORD").reveal()
     (tmp_path / "empty").touch()
-    with pytest.raises(ConfigurationError, match="empty holds no password"):
+    with pytest.raises(ConfigurationError, match="empty holds nothing"):
         Secret(file=tmp_path / "empty").reveal()
-    with pytest.raises(ConfigurationError, match="none: the password cannot be read"):
+    with pytest.raises(ConfigurationError, match="none: what it keeps secret cannot be read"):
         Secret(file=tmp_path / "none").reveal()
     (tmp_path / "binary").write_bytes(b"\xff")
-    with pytest.raises(ConfigurationError, match=r"binary: the password cannot be read \(it is not UTF-8 text\)"):
+    with pytest.raises(
+        ConfigurationError, match=r"binary: what it keeps secret cannot be read \(it is not UTF-8 text\)"
+    ):
         Secret(file=tmp_path / "binary").reveal()

@@ -10,7 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from watcher.profile import Complete, FolderStore, Instrument, IrodsStore, Secret, Sets, Watch, load, schema
+from watcher.profile import (
+    Amqp,
+    Complete,
+    FolderStore,
+    Handoff,
+    Instrument,
+    IrodsStore,
+    Secret,
+    Sets,
+    Watch,
+    Webhook,
+    load,
+    schema,
+)
 from watcher.profile.environment import expand
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.metadata import Access, Metadata
@@ -70,6 +83,9 @@ def test_the_schema_file_is_current() -> None:
         Organisation,
         Access,
         Metadata,
+        Handoff,
+        Webhook,
+        Amqp,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
@@ -117,6 +133,7 @@ def test_the_sample_tells_the_defaults_as_they_are(
         Limits,
         People,
         Metadata,
+        Handoff,
         IrodsStore if kind == "irods" else FolderStore,
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}
