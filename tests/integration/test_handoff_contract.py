@@ -32,6 +32,12 @@ from watcher.provenance.handoff import AGENTS
 DOCUMENT = (Path(__file__).parents[2] / "watcher" / "HANDOFF.md").read_text(encoding="utf-8")
 BASE = "/tempZone/home/rods/facility"
 COLLECTION = f"{BASE}/LSM980-2/jdoe/20260304_Actin"
+PEOPLE = """\
+persons:
+  - {name: "Doe, Jane", orcid: 0000-0002-1825-0097, user: jdoe, logins: [jdoe]}
+  - {name: "Roe, Richard", orcid: 0000-0001-5109-3700, user: rroe, logins: [rroe], staff: true}
+generic_logins: [root]
+"""
 KEY = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
@@ -58,8 +64,13 @@ class Site:
         self.receiver = receiver
         (folder / "data" / "jdoe").mkdir(parents=True)
         (folder / "irods_environment.json").write_text(json.dumps(server.environment()))
+        (folder / "people.yaml").write_text(PEOPLE)
         (folder / "profile.yaml").write_text(
-            "instrument: {name: LSM980-2}\nwatch: [{path: data, settle: 0s}]\ncomplete: {quiet: 0s}\n"
+            "instrument: {name: LSM980-2}\nwatch: [{path: data, settle: 0s, capture: '{user}/'}]\n"
+            "complete: {quiet: 0s}\n"
+            "people:\n  directory: people.yaml\n  facility: {name: BioImaging Facility, ror: 03yrm5c26}\n"
+            "  default: {operator: rroe, project: P-17}\n"
+            "access: [{who: omero_svc, level: annotate, above: true}]\n"
             "store: {kind: irods, environment: irods_environment.json, password: {env: TEST_IRODS_PASSWORD}, "
             f"collection: '{BASE}/{{instrument}}/{{folder}}/{{set}}'}}\n"
             f"handoff: {{agent: omero, webhook: {{url: '{receiver.url}', secret: {{env: AGENT_SECRET}}}}}}\n"
@@ -84,13 +95,6 @@ class Site:
         """The agent's session."""
         return connect(self.server, user="omero_svc")
 
-    def allow_agent(self) -> None:
-        """What `access` in the profile does: the agent may modify metadata."""
-        with connect(self.server) as admin:
-            from irods.access import iRODSAccess
-
-            admin.acls.set(iRODSAccess("modify_metadata", COLLECTION, "omero_svc", "tempZone"))
-
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
@@ -99,7 +103,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("IRODS_WATCHER_STATE", str(tmp_path / "state"))
     with IrodsServer(users={"omero_svc": "omero_svc"}) as server, receiving() as receiver:
         server.make_collection(BASE, owner="rods")
-        server.set_inheritance(BASE, "omero_svc")
         yield Site(tmp_path, server, receiver)
 
 
@@ -107,7 +110,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 def published(site: Site) -> Site:
     site.acquire()
     site.once()
-    site.allow_agent()
     return site
 
 
@@ -115,6 +117,8 @@ def shape(value: Any) -> Any:
     """Names and kinds of what is in an event, in their order."""
     if isinstance(value, dict):
         return [(key, shape(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [shape(inner) for inner in value]
     return type(value).__name__
 
 
@@ -151,6 +155,9 @@ def test_every_field_of_the_example_is_explained_and_no_other(published: Site) -
     explained = {name for row in rows for name in re.findall(r"`(.+?)`", row)}
     fields = set(example) - {"specversion", "datacontenttype", "data"} | {f"data.{name}" for name in example["data"]}
     assert explained == fields
+    below = DOCUMENT.partition("In `attribution`, ")[2].partition("\n\n")[0]
+    said = set(re.findall(r"`(\w+)`", below))
+    assert {"state", "creators", "operator", "contributors", "omero"} <= said & set(example["data"]["attribution"])
     assert all(kind.partition("set.")[2] in DOCUMENT for kind in (PUBLISHED, SUPERSEDED))
 
 

@@ -71,7 +71,8 @@ class Registers:
         people = self._people.look(problems)
         bookings = self._bookings.look(problems)
         requests = self._now.requests
-        if self._requests:
+        # Nobody has made a request yet, if only the folder itself is not there.
+        if self._requests and (self._requests.folder.exists() or not self._requests.folder.parent.exists()):
             try:
                 requests, wrong = self._requests.all()
                 if wrong:
