@@ -142,6 +142,8 @@ def test_what_cannot_be_told_safely_is_refused_at_the_start(program: Program, se
     result = program("once", "profile.yaml")
     assert (result.returncode, problem in result.stderr) == (78, True), result.stderr
     assert "Traceback" not in result.stderr
+    checked = program("validate", "profile.yaml", "--online")
+    assert (checked.returncode, problem in checked.stdout) == (78, True), checked.stdout
 
 
 def test_no_log_or_journal_holds_the_secret(program: Program, receiver: Receiver, tmp_path: Path) -> None:

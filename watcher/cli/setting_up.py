@@ -10,6 +10,7 @@ from watcher import profile as profiles
 from watcher.cli import records
 from watcher.cli.app import JsonOption, say
 from watcher.errors import Exit, ProfileError, UsageError, WatcherError
+from watcher.notify import open_sinks
 from watcher.profile.sample import sample
 from watcher.provenance.registers import Registers
 from watcher.stores import open_store
@@ -82,5 +83,6 @@ def _check(path: Path, *, online: bool) -> None:
     if online:
         from watcher.pipeline.destination import Destination
 
+        open_sinks(profile)  # what they keep secret may be only in the environment of the service
         for watch in profile.watch:
             open_store(profile).check(Destination(profile, watch).base, used=False)
