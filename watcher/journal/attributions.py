@@ -88,6 +88,16 @@ class Attributions:
                 (set_id, _RECORD.dump_json(record).decode("utf-8"), revision, again_at, record.state),
             )
 
+    def found(self, set_id: str, record: Attribution) -> None:
+        """This is what was found in the store of a set that the journal did not know to be published."""
+        with self._database.transaction() as sql:
+            self.written(set_id, record, self.revision(set_id))
+            sql.execute("UPDATE attribution SET found = 1 WHERE set_id = ?", (set_id,))
+
+    def was_found(self, set_id: str) -> bool:
+        """Whether earlier changes stand in the set's crate alone."""
+        return bool(self._database.rows("SELECT 1 FROM attribution WHERE set_id = ? AND found = 1", (set_id,)))
+
     def attempts(self, set_id: str) -> int:
         """How often the store was told without a full success since the last order."""
         rows = self._database.rows("SELECT attempts FROM attribution WHERE set_id = ?", (set_id,))

@@ -124,6 +124,7 @@ CREATE TABLE attribution (
     orders TEXT NOT NULL DEFAULT '[]',
     record TEXT,
     state TEXT,
+    found INTEGER NOT NULL DEFAULT 0,
     amend_at REAL,
     revision INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,

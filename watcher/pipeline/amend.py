@@ -21,8 +21,9 @@ from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.deliver import collection_of
 from watcher.pipeline.patience import LONGEST_WAIT, pause_after
+from watcher.pipeline.publish import rewrite_imports
 from watcher.profile import Profile
-from watcher.provenance import crate
+from watcher.provenance import crate, manifest
 from watcher.provenance.credits import ATTRIBUTION, credits, is_credit
 from watcher.provenance.registers import Registers
 from watcher.provenance.vocabulary import CRATE, CREATED, circumstances, fitting, iso
@@ -123,6 +124,9 @@ class Amendments:
             attributions.begin_change(image_set.id, change)
             text = self._crate(session, image_set, attribution, members, change)
             session.rewrite(collection, CRATE, text.encode("utf-8"))
+            if self._profile.handoff.omero:
+                listed = manifest.parse(b"".join(session.read(collection, manifest.NAME)).decode("utf-8"))
+                rewrite_imports(image_set, list(listed), attribution, self._profile, session)
             session.annotate(collection, sorted(set(new) - there), sorted(set(old) - set(new)))
         else:
             new = old
@@ -148,11 +152,13 @@ class Amendments:
         changes = tuple(map(self._told, self._journal.attributions.changes(image_set.id)))
         here = bool(members) and os.path.lexists(image_set.root / members[0].path)
         contents = crate.contents_of(members, image_set.root)
-        if not here or self._journal.attributions.record(image_set.id) is None:
+        if not here or self._journal.attributions.was_found(image_set.id):
             collection = collection_of(image_set)
             before = b"".join(session.read(collection, CRATE)).decode("utf-8")
             try:
-                changes = changes or crate.changes_in(before)
+                earlier = crate.changes_in(before) if self._journal.attributions.was_found(image_set.id) else ()
+                known = {(int(one.at), one.what) for one in changes}
+                changes = (*(one for one in earlier if (int(one.at), one.what) not in known), *changes)
                 contents = contents if here else crate.contents_in(before)
             except ValueError as error:
                 raise StoreError(f"{collection}/{CRATE}: {error}", cure="look who changed it") from None

@@ -1,14 +1,16 @@
 """Publication: manifest, metadata in one atomic request, access, and the marker last."""
 
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from watcher import osfacts
 from watcher.journal import Journal
-from watcher.model import IDENTIFIER, UPLOADING, Attribution, Avu, ImageSet, State
+from watcher.model import IDENTIFIER, UPLOADING, Attribution, Avu, ImageSet, Member, State
 from watcher.pipeline.admit import admission, admit, mend_after
 from watcher.pipeline.announce import announce
 from watcher.profile import Profile
-from watcher.provenance import crate, handoff, manifest
+from watcher.provenance import crate, handoff, import_files, manifest
+from watcher.provenance.credits import credited_in
 from watcher.provenance.vocabulary import COMPLETE, CRATE, SUPERSEDED, describe
 from watcher.stores.base import Session
 from watcher.stores.source import Source
@@ -27,39 +29,72 @@ def publish(
 
     `revision` is that of the orders by which it is attributed: of later ones the store is told afterwards.
     """
-    collection = image_set.collection or ""
-    shut_out: dict[str, str] = {}
     members = journal.sets.members(image_set.id)
-    zone = ZoneInfo(profile.instrument.timezone) if profile.instrument.timezone else None
-    there = session.avus(collection)
-    if COMPLETE not in there:
-        _send_manifest(manifest.text(members), collection, session, journal)
-        contents = crate.contents_of(members, image_set.root)
-        description = crate.text(image_set, profile, attribution, contents, now, zone)
-        session.rewrite(collection, CRATE, description.encode("utf-8"))
-        # What a microscope's own description is called in the set (Micro-Meta App and others).
-        described = contents.instrument_description
-        wanted = {Avu("acq:instrument.description", described)} if described else set()
-        wanted |= handoff.without_answered(describe(image_set, members, profile, zone, attribution), there)
-        # An attempt that was cut off may have written values that are no longer true.
-        ours = {avu.attribute for avu in wanted} - handoff.AGENTS
-        outdated = {avu for avu in there if avu.attribute in ours and avu not in wanted}
-        session.annotate(collection, sorted(wanted - there), sorted(outdated))
-        session.open_to_readers(collection)
-        access = admission(profile, attribution)
-        shut_out = admit(access, collection, session)
-        journal.attributions.grant(image_set.id, access.levels, shut_out)
-        session.annotate(collection, [COMPLETE], [UPLOADING] if UPLOADING in there else [])
-        there |= wanted
+    there = session.avus(image_set.collection or "")
+    found = credited_in(there) if COMPLETE in there else None
+    shut_out: Mapping[str, str] = {}
+    if not found:
+        there, shut_out = _describe(image_set, members, journal, profile, session, now, attribution, there)
     _supersede_former(image_set, journal, session, now)
     with journal.database.transaction():
         journal.files.rest(image_set.id)
-        again = now + mend_after(0) if shut_out else None
-        journal.attributions.written(image_set.id, attribution, revision, again)
-        note = f"{len(members)} files in {collection}"
+        if found:
+            journal.attributions.found(image_set.id, found)
+        else:
+            again = now + mend_after(0) if shut_out else None
+            journal.attributions.written(image_set.id, attribution, revision, again)
+        note = f"{len(members)} files in {image_set.collection}"
         moved = journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
-        announce(moved, members, handoff.answer_in(there), journal, profile, attribution)
+        announce(moved, members, handoff.answer_in(there), journal, profile, found or attribution)
         return moved
+
+
+def _describe(
+    image_set: ImageSet,
+    members: Sequence[Member],
+    journal: Journal,
+    profile: Profile,
+    session: Session,
+    now: float,
+    attribution: Attribution,
+    there: frozenset[Avu],
+) -> tuple[frozenset[Avu], Mapping[str, str]]:
+    """Sidecars, metadata, access, and the marker last: what is there then, and who could not be let in."""
+    collection = image_set.collection or ""
+    zone = ZoneInfo(profile.instrument.timezone) if profile.instrument.timezone else None
+    _send_manifest(manifest.text(members), collection, session, journal)
+    contents = crate.contents_of(members, image_set.root)
+    description = crate.text(image_set, profile, attribution, contents, now, zone)
+    session.rewrite(collection, CRATE, description.encode("utf-8"))
+    rewrite_imports(image_set, [member.target for member in members], attribution, profile, session)
+    # What a microscope's own description is called in the set (Micro-Meta App and others).
+    described = contents.instrument_description
+    wanted = {Avu("acq:instrument.description", described)} if described else set()
+    wanted |= handoff.without_answered(describe(image_set, members, profile, zone, attribution), there)
+    # An attempt that was cut off may have written values that are no longer true.
+    ours = {avu.attribute for avu in wanted} - handoff.AGENTS
+    outdated = {avu for avu in there if avu.attribute in ours and avu not in wanted}
+    session.annotate(collection, sorted(wanted - there), sorted(outdated))
+    session.open_to_readers(collection)
+    access = admission(profile, attribution)
+    shut_out = admit(access, collection, session)
+    journal.attributions.grant(image_set.id, access.levels, shut_out)
+    session.annotate(collection, [COMPLETE], [UPLOADING] if UPLOADING in there else [])
+    return there | wanted, shut_out
+
+
+def rewrite_imports(
+    image_set: ImageSet, targets: Sequence[str], attribution: Attribution, profile: Profile, session: Session
+) -> None:
+    """Write the files for an import into OMERO that the profile asks for; `targets` are the members' names."""
+    section = profile.handoff.omero
+    if section is None:
+        return
+    texts = dict(import_files.omero_bulk(image_set, targets, attribution, section))
+    if section.quay:
+        texts |= import_files.quay_manifest(image_set, targets, attribution)
+    for name, text in texts.items():
+        session.rewrite(image_set.collection or "", name, text.encode("utf-8"))
 
 
 def _send_manifest(text: str, collection: str, session: Session, journal: Journal) -> None:

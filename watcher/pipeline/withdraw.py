@@ -38,6 +38,9 @@ class Withdrawals:
                     self._not_before[collection] = now + LONGEST_WAIT
                     continue
                 self._collections.give_up(collection, now, str(error))
+            except Exception as error:
+                # One collection that the program cannot handle must not keep all sets on the microscope's disk.
+                self._collections.give_up(collection, now, f"unexpected {type(error).__name__}: {error}")
             self._collections.withdrawn(collection)
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from watcher.profile.base import LocalPath, Section, Text, written
+from watcher.profile.import_files import OmeroImport
 from watcher.profile.secret import Secret
 from watcher.profile.units import Duration
 
@@ -114,7 +115,7 @@ class Amqp(Section):
     exchange: Text = Field(description="The exchange, which must be there.", examples=["image-sets"])
     routing_key: Annotated[Text, AfterValidator(_can_be_filled)] = Field(
         default="{instrument}.{event}",
-        description="The routing key, with the fields {instrument}, {host} and {event} (published, superseded).",
+        description="The routing key, with {instrument}, {host} and {event} (published, superseded, attributed) in it.",
         examples=["{instrument}.{event}"],
     )
     timeout: Annotated[Duration, AfterValidator(_in_bounds)] = written(
@@ -150,6 +151,11 @@ class Handoff(Section):
         default=None,
         description="Events are published to a message broker; absent: they are not.",
         examples=[{"url": {"env": "AMQP_URL"}, "exchange": "image-sets"}],
+    )
+    omero: OmeroImport | None = Field(
+        default=None,
+        description="Files for an in-place import into OMERO are written with each set; absent: they are not.",
+        examples=[{"mount": "/mnt/irods", "target": "Dataset:name:{request}"}],
     )
 
     @property

@@ -65,6 +65,7 @@ watch:
 #   agent: null                       # the program that takes published sets on, as in omero (watcher/HANDOFF.md)
 #   webhook: null                     # as in {{url: "https://agent.example/events", secret: {{env: AGENT_SECRET}}}}
 #   amqp: null                        # as in {{url: {{env: AMQP_URL}}, exchange: image-sets}}
+#   omero: null                       # files for an in-place import, as in {{mount: /mnt/irods}}
 
 store:
 {store}"""

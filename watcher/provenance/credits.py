@@ -5,17 +5,19 @@ What belongs to one person has the same unit: "1" is the first creator, and cont
 mango and npg say the same for those who read their attributes; what a person wrote besides stays as it is.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeVar
 
-from watcher.model import Attribution, Avu, Contributor, Organisation, Person
+from watcher.model import Attribution, Avu, Contributor, Organisation, Person, Resolution
 from watcher.profile import Profile
 
 T = TypeVar("T")
 
 CREDIT: Final = "https://credit.niso.org/contributor-roles/"
 ATTRIBUTION: Final = "acq:attribution"
+#: The role of who operated (`attribution.OPERATED`).
+_OPERATED: Final = "DataCollector"
 _MANGO: Final = "mgs.acquisition"
 #: That of `mango-acquisition.json`, which the portal needs to show these fields.
 MANGO_VERSION: Final = "1.0.0"
@@ -69,6 +71,37 @@ def _known_by(attribution: Attribution, about: Circumstances) -> Iterator[Avu]:
     for text in attribution.problems:
         yield Avu(f"{ATTRIBUTION}.problem", text)
     yield Avu("dcterms:modified", about.modified)
+
+
+def credited_in(avus: Collection[Avu]) -> Attribution:
+    """Who made a set as its metadata say, in whatever words of ours; persons only if they are those of dcterms."""
+    said: dict[str, dict[str, str]] = {}
+    for avu in avus:
+        said.setdefault(avu.attribute, {})[avu.unit] = avu.value
+    state = said.get(ATTRIBUTION, {}).get("", "")
+    contributors = []
+    for unit, who in _people_in(said, "dcterms:contributor"):
+        credit = said.get("dcterms:contributor.credit", {}).get(unit, "").removeprefix(CREDIT).rstrip("/")
+        contributors.append(Contributor(who, said.get("dcterms:contributor.role", {}).get(unit, ""), credit))
+    return Attribution(
+        Resolution(state) if state in list(Resolution) else Resolution.UNRESOLVED,
+        tuple(who for _, who in _people_in(said, "dcterms:creator")),
+        next((one.who for one in contributors if one.role == _OPERATED and isinstance(one.who, Person)), None),
+        tuple(contributors),
+        facts={key: said[name][""] for key, name in _FACTS.items() if "" in said.get(name, {})},
+        sources=dict(
+            avu.value.split(": ", 1) for avu in avus if avu.attribute == f"{ATTRIBUTION}.source" and ": " in avu.value
+        ),
+        conflicts=tuple(sorted(avu.value for avu in avus if avu.attribute == f"{ATTRIBUTION}.conflict")),
+        problems=tuple(sorted(avu.value for avu in avus if avu.attribute == f"{ATTRIBUTION}.problem")),
+    )
+
+
+def _people_in(said: Mapping[str, Mapping[str, str]], attribute: str) -> Iterator[tuple[str, Person]]:
+    numbered = {unit: name for unit, name in said.get(attribute, {}).items() if unit.isdecimal()}
+    for unit in sorted(numbered, key=int):
+        orcid, user = (said.get(f"{attribute}.{key}", {}).get(unit, "") for key in ("orcid", "user"))
+        yield unit, Person(numbered[unit], orcid=orcid, user=user)
 
 
 def user_of(who: Person | Organisation, zone: str) -> str:

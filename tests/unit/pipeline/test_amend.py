@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.unit.pipeline.conftest import Bench
 from watcher.errors import StoreBusy, StoreUnreachable
@@ -150,17 +151,44 @@ def test_a_set_of_which_the_journal_has_forgotten_the_members_is_described_as_be
         assert {**entities[name], **people} == {**described(facility)[name], **people}
 
 
-def test_a_set_of_a_lost_journal_keeps_the_changes_that_its_crate_tells(facility: Bench) -> None:
+def test_a_set_of_a_lost_journal_keeps_what_its_store_and_its_crate_tell(facility: Bench) -> None:
     facility.write("a.dat")
     facility.finish()
-    order(facility, scientist="jdoe")
+    order(facility, scientist="jdoe", sample="HeLa")
     facility.daemon.amend()
+    before = avus(facility)
     facility.lose_journal()
     facility.finish()
-    assert value(facility, "dcterms:creator") == ["Doe, Jane"], "what is published is never changed by finding it again"
+    assert avus(facility) == before, "what is published is never changed by finding it again"
+    record = facility.journal.attributions.record(facility.only().id)
+    assert record is not None
+    assert [person.name for person in record.creators] == ["Doe, Jane"], "what is shown is what the store says"
+    assert record.facts["sample"] == "HeLa"
     order(facility, operator="rroe", scientist="jdoe")
     facility.daemon.amend()
-    assert value(facility, "dcterms:contributor") == ["Roe, Richard"]
+    order(facility, operator="", scientist="jdoe")
+    facility.daemon.amend()
+    earlier, operated, *rest = changes(facility)
+    assert "dcterms:creator 1: nothing -> Doe, Jane" in earlier, "it stands in the crate alone now"
+    assert "dcterms:contributor 1: nothing -> Roe, Richard" in operated
+    assert len(rest) == 1
+
+
+def test_the_files_for_an_import_into_omero_say_what_became_known(facility: Bench) -> None:
+    section = {"mount": "/mnt/irods", "target": "Dataset:name:{project}", "quay": True}
+    facility.configure(handoff={"omero": section})
+    facility.write("a.dat")
+    facility.write("b.dat")
+    facility.finish()
+    table = facility.archive / "scope/a/omero-import.tsv"
+    assert table.read_text() == "Dataset:name:a\ta\t/mnt/irods/scope/a/a.dat\n"
+    assert yaml.safe_load((table.parent / "omero-import.yml").read_text())["path"] == table.name
+    order(facility, "a", project="P-17")
+    facility.daemon.amend()
+    assert table.read_text() == "Dataset:name:P-17\ta\t/mnt/irods/scope/a/a.dat\n"
+    assert (facility.archive / "scope/b/omero-import.tsv").read_text().startswith("Dataset:name:b\t")
+    assert facility.sha256sum("scope/a").returncode == 0
+    assert "omero" not in (table.parent / "manifest-sha256.txt").read_text(), "they are no part of the set"
 
 
 def test_a_later_version_is_made_by_whom_a_person_said(facility: Bench) -> None:

@@ -99,7 +99,7 @@ def test_what_could_be_read_on_the_way_is_refused_until_its_host_is_named(tmp_pa
             "59: handoff.amqp.routing_key: it can have the fields {instrument}, {host}, {event} and no others",
         ),
         ("{agent: OMERO importer}", "18: handoff.agent: 'OMERO importer' is no short name"),
-        ("{omero: x}", "11: handoff.omero: there is no such key here; there are agent, webhook, amqp"),
+        ("{queue: x}", "11: handoff.queue: there is no such key here; there are agent, webhook, amqp, omero"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place_and_its_cure(tmp_path: Path, section: str, problem: str) -> None:

@@ -25,6 +25,7 @@ from watcher.profile import (
     schema,
 )
 from watcher.profile.environment import expand
+from watcher.profile.import_files import OmeroImport
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.metadata import Access, Metadata
 from watcher.profile.models import Document
@@ -86,6 +87,7 @@ def test_the_schema_file_is_current() -> None:
         Handoff,
         Webhook,
         Amqp,
+        OmeroImport,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:

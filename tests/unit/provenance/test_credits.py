@@ -12,7 +12,7 @@ from mango_mdschema import Schema
 
 from watcher.model import Attribution, Avu, Contributor, Organisation, Person, Resolution
 from watcher.profile import Profile, load
-from watcher.provenance.credits import MANGO_VERSION, Circumstances, credits, is_credit
+from watcher.provenance.credits import MANGO_VERSION, Circumstances, credited_in, credits, is_credit
 from watcher.provenance.vocabulary import fitting
 
 JANE = Person(
@@ -176,3 +176,25 @@ def _folder(factory: pytest.TempPathFactory) -> Path:
         _FOLDERS["one"] = Path(factory.mktemp("profiles"))
     found: Path = _FOLDERS["one"]
     return found
+
+
+def test_who_is_credited_is_read_back_from_the_metadata(tmp_path: Path) -> None:
+    found = credited_in(fitting(credits(FULL, profile(tmp_path), ABOUT)))
+    assert found.state is Resolution.RESOLVED
+    assert [(one.name, one.orcid) for one in found.creators] == [("Doe, Jane", JANE.orcid), ("Smith, Anna", "")]
+    assert found.operator is not None
+    assert (found.operator.name, found.operator.orcid) == ("Roe, Richard", RICHARD.orcid)
+    assert [(one.who.name, one.role, one.credit) for one in found.contributors] == [
+        ("Roe, Richard", "DataCollector", "investigation"),
+        ("Smith, Anna", "ProjectLeader", ""),
+        ("BIC", "HostingInstitution", ""),
+    ]
+    told_of = {key: value for key, value in FULL.facts.items() if key != "channels"}
+    assert found.facts == {**told_of, "licence": "CC0"}
+    assert (found.sources, found.conflicts) == (FULL.sources, FULL.conflicts)
+
+
+def test_metadata_that_somebody_else_wrote_make_nobody_an_author() -> None:
+    strange = [Avu("dcterms:creator", "Mallory", "first"), Avu("acq:attribution", "splendid"), Avu("x", "y")]
+    assert credited_in(strange).creators == ()
+    assert credited_in(strange).state is Resolution.UNRESOLVED
