@@ -11,6 +11,8 @@ import pytest
 from irods.connection import Connection
 
 from tests.crate_validator import PYTHON, CrateValidator
+from tests.integration.rabbitmq import Broker, missing
+from tests.irods_server import make_certificate
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -86,3 +88,22 @@ def crate_validator() -> Iterator[CrateValidator]:
         pytest.fail(f"{PYTHON}: the RO-Crate validator is not installed; run `make .venv/.installed-test`")
     with CrateValidator() as validator:
         yield validator
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """RabbitMQ, plain and encrypted; a test that needs it is skipped where it is not installed, and fails in CI."""
+    if lacking := missing():
+        if os.environ.get("CI"):
+            pytest.fail(f"{lacking}, and it is required in CI")
+        pytest.skip(lacking)
+    folder = tmp_path_factory.mktemp("rabbitmq")
+    with Broker(folder, tls=make_certificate(folder)) as running:
+        yield running
+
+
+@pytest.fixture
+def broker(rabbitmq: Broker) -> Iterator[Broker]:
+    """The broker without what another test has bound."""
+    yield rabbitmq
+    rabbitmq.clear()

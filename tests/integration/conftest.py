@@ -1,7 +1,6 @@
 """A zone, a store that goes to it, and members to put there."""
 
 import json
-import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.irods_store import HOME, MIB, REAL_ZONE, Where
-from tests.integration.rabbitmq import Broker, missing
-from tests.irods_server import IrodsServer, make_certificate
+from tests.irods_server import IrodsServer
 from watcher import osfacts
 from watcher.stores.irods import IrodsStore
 from watcher.stores.source import Source
@@ -33,25 +31,6 @@ def open_store(tmp_path: Path, server: IrodsServer) -> Callable[..., IrodsStore]
         return IrodsStore(file, password=user if password is None else password or None, **more)
 
     return build
-
-
-@pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """RabbitMQ, plain and encrypted; a test that needs it is skipped where it is not installed, and fails in CI."""
-    if lacking := missing():
-        if os.environ.get("CI"):
-            pytest.fail(f"{lacking}, and it is required in CI")
-        pytest.skip(lacking)
-    folder = tmp_path_factory.mktemp("rabbitmq")
-    with Broker(folder, tls=make_certificate(folder)) as running:
-        yield running
-
-
-@pytest.fixture
-def broker(rabbitmq: Broker) -> Iterator[Broker]:
-    """The broker without what another test has bound."""
-    yield rabbitmq
-    rabbitmq.clear()
 
 
 @pytest.fixture

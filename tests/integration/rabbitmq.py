@@ -60,8 +60,11 @@ class Broker:
         self._spawn([str(SERVER)], environment)
         end = time.monotonic() + 50
         while time.monotonic() < end:
-            with contextlib.suppress(Exception), self.connection():
-                return
+            with contextlib.suppress(Exception):
+                # The library fills the log with a refusal that is as it should be.
+                socket.create_connection(("127.0.0.1", self._port), 1).close()
+                with self.connection():
+                    return
             time.sleep(0.1)
         self.kill()
         raise RuntimeError((self._folder / "log").read_text(errors="replace")[-2000:])

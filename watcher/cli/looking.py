@@ -124,6 +124,11 @@ def show(
         history = journal.sets.history(one.id)
         if json:
             record = _record(one, journal)
+            record["access"] = [
+                {"who": who, "level": level, "problem": problem}
+                for who, (level, problem) in sorted(journal.attributions.granted(one.id).items())
+            ]
+            record["changes"] = [asdict(change) for change in journal.attributions.changes(one.id)]
             record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
             records.emit(sets=[record])
             return

@@ -79,5 +79,10 @@ class Duties:
                 wait = LONGEST_WAIT
                 what = f"unexpected {type(error).__name__}: {error}; this is a mistake of the program: please report it"
                 self._trouble(f"duty {duty.name}", what)
-            if wait and not self._stop.is_set():
+            if not wait:
+                # What one has done may be work for another, as a change is that somebody is to be told of.
+                for _, other in self._duties:
+                    if other is not wake:
+                        other.set()
+            elif not self._stop.is_set():
                 self._clock.wait(wait, wake)
