@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.table import Table
 
 from watcher.cli import records
@@ -63,27 +62,22 @@ def new(
     Example: irods-watcher request new --title "Actin in HeLa" --scientist jdoe --channel DAPI --channel GFP
     """
     loaded, requests = _requests(profile, state)
+    people = people_of(loaded)
     acquire: dict[str, Any] = {
-        "what": what, "channels": tuple(channel or ()), "objective": objective, "positions": positions,
+        "what": what, "channels": channel or [], "objective": objective, "positions": positions,
         "repeats": repeats,
     }  # fmt: skip
     said: dict[str, Any] = {
         "title": title, "scientist": scientist, "project": project, "group": group, "sample": sample, "omero": omero,
-        "source": source, "also": tuple(map(_credited, also or ())),
+        "source": source, "also": list(map(_credited, also or ())),
     }  # fmt: skip
     if sys.stdin.isatty() and not json:
         _ask(said, acquire)
-    words = {"operator": authorship, "agreed": agreed}
-    try:
-        made = requests.make(
-            random.SystemRandom(), date.today(), acquire=Acquire(**acquire),
-            authorship=words if authorship else None, **said,
-        )  # fmt: skip
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        what_is = first.get("ctx", {}).get("error") or first["msg"]
-        raise UsageError(f"{'.'.join(map(str, first['loc']))}: {what_is}") from None
-    lacks = _lacks(made, people_of(loaded))
+    made = requests.make(
+        random.SystemRandom(), date.today(), acquire=acquire,
+        authorship={"operator": authorship, "agreed": agreed} if authorship else None, **said,
+    )  # fmt: skip
+    lacks = _lacks(made, people)
     if json:
         records.emit(requests=[_record(made, lacks)])
         return
@@ -238,5 +232,5 @@ def _ask(said: dict[str, Any], acquire: dict[str, Any]) -> None:
         for key in ("title", "scientist", "project", "sample", "what", "channels", "objective", "positions", "repeats"):
             if key in answers and not answers[key]:
                 answer = typer.prompt(f"{key} ({fields[key].description})", default="", show_default=False).strip()
-                parts = tuple(part.strip() for part in answer.split(",") if part.strip())
+                parts = [part.strip() for part in answer.split(",") if part.strip()]
                 answers[key] = parts if key == "channels" else answer or None

@@ -114,9 +114,10 @@ class Attributor:
     def _sidecars(self, image_set: ImageSet, members: Sequence[Member], problems: list[str]) -> Iterator[Said]:
         """Those that are members of the set or beside it, then the nearest in the folders above."""
         inside = [member.path for member in members if sidecar.is_sidecar(PurePosixPath(member.path).name)]
-        for ending in sidecar.ENDINGS if image_set.grouped_by == "file" else ():
-            path = (image_set.folder / f"{stem(image_set.name)}{ending}").as_posix()
-            if os.path.lexists(image_set.root / path):
+        name = stem(image_set.name) if image_set.grouped_by == "file" else image_set.name
+        for ending in sidecar.ENDINGS:
+            path = (image_set.folder / f"{name}{ending}").as_posix()
+            if path not in inside and os.path.lexists(image_set.root / path):
                 inside.append(path)
         for path in inside:
             yield from self._told(image_set.root, path, Source.SIDECAR, problems)

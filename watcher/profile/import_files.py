@@ -23,8 +23,14 @@ def _is_target(text: str) -> str:
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
             hint = did_you_mean(part.name, FIELDS) or f"there are {known}"
             raise ValueError(f"{{{part.name}}} is not known here; {hint}")
-    if not _TARGET.fullmatch("".join("x" if isinstance(part, Named) else part for part in parts)):
-        raise ValueError("write where the images are to go, as in Dataset:name:{request} or Screen:id:51")
+    target("".join("x" if isinstance(part, Named) else part for part in parts))
+    return text
+
+
+def target(text: str) -> str:
+    """A target as `omero import -T` takes it. Raises ValueError."""
+    if not _TARGET.fullmatch(text):
+        raise ValueError("write where the images are to go, as in Dataset:name:Actin or Screen:id:51")
     return text
 
 

@@ -1,21 +1,23 @@
 """What a scientist asks the operator to acquire: one YAML file for each request, and when it says enough to begin."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
 from pydantic import AfterValidator, Field, field_validator
 from pydantic.fields import FieldInfo
 
 from watcher import identifiers
-from watcher.errors import RequestError
+from watcher.errors import RequestError, UsageError
 from watcher.profile import document
 from watcher.profile.base import Section, Text
+from watcher.profile.import_files import target
 from watcher.profile.people import Url
 from watcher.profile.problems import Wording
 from watcher.profile.sample import quoted
+from watcher.profile.yaml_text import Located
 
 #: Authors beside the scientist have this role, everybody else one of DataCite's.
 CREATOR: Final = "Creator"
@@ -119,7 +121,7 @@ class Request(Section):
     readers: tuple[Text, ...] = Field(
         default=(), description="Users and groups of the zone who may read the images too.", examples=[["ag-doe"]]
     )
-    omero: Text | None = Field(
+    omero: Annotated[Text, AfterValidator(target)] | None = Field(
         default=None, description="Where OMERO is to import them to.", examples=["Dataset:name:Actin"]
     )
     source: Url | None = Field(
@@ -171,6 +173,14 @@ def read_request(path: Path) -> Request:
     if path.stem.upper() != found.id:
         line, column = written.located.values[("id",)]
         raise RequestError([f"{path}:{line}:{column}: id: this is not the name of the file; make both the same"])
+    return found
+
+
+def stated(said: Mapping[str, Any]) -> Request:
+    """The request that somebody states elsewhere than in a file. Raises UsageError with all that is wrong."""
+    found, problems = document.validated(Located(dict(said)), Request, Path(), WORDING)
+    if found is None:
+        raise UsageError("; ".join(f"{problem.key}: {problem.sentence}" for problem in problems), cure="")
     return found
 
 

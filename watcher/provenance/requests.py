@@ -11,7 +11,7 @@ from typing import Any
 from watcher import identifiers
 from watcher.errors import RequestError, UsageError
 from watcher.profile.sample import quoted
-from watcher.provenance.request import Request, read_request, text
+from watcher.provenance.request import Request, read_request, stated, text
 
 
 class Requests:
@@ -55,7 +55,7 @@ class Requests:
         with self._writing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         while True:
-            request = Request(id=identifiers.new_request(chance), made=today.isoformat(), **said)
+            request = stated({"id": identifiers.new_request(chance), "made": today.isoformat(), **said})
             with contextlib.suppress(FileExistsError), self._writing(self.folder):
                 # Never over another one that was made at this moment.
                 with self._path(request.id).open("x", encoding="utf-8") as file:

@@ -2,13 +2,14 @@
 
 import re
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from watcher.errors import RequestError
 from watcher.profile import document
 from watcher.profile.base import Section, Text
+from watcher.profile.import_files import target
 from watcher.profile.people import Url
 from watcher.profile.problems import Wording
 from watcher.provenance.request import Credited
@@ -41,7 +42,7 @@ class Sidecar(Section):
         default=None, description="Their licence.", examples=["https://spdx.org/licenses/CC-BY-4.0"]
     )
     retention: Text | None = Field(default=None, description="How long they must be kept.", examples=["10 years"])
-    omero: Text | None = Field(
+    omero: Annotated[Text, AfterValidator(target)] | None = Field(
         default=None, description="Where OMERO is to import them to.", examples=["Dataset:name:Actin"]
     )
 
