@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
+from watcher import __version__
 from watcher.clock import Clock, SystemClock
 from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherError, WatchFolderError
 from watcher.journal import Journal
@@ -26,7 +27,10 @@ from watcher.pipeline.handoff import Line
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.observe import Seen
+from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import LONGEST_WAIT
+from watcher.pipeline.progress import Progress
+from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
@@ -45,6 +49,8 @@ _BREATH = 0.2
 _LONGEST_BREATH = 10.0
 #: So long is waited at the start for the facility's persons and requests; what comes later counts from then on.
 _AT_START = 5.0
+#: How soon in seconds it is noticed that a pause is over.
+_PAUSE = 2.0
 
 
 class Stopped(WatcherError):
@@ -89,6 +95,10 @@ class Daemon:
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
         journal.note("profile", str(profile.source))
+        journal.note("watching", {
+            "instrument": profile.instrument.name, "folders": [str(watch.path) for watch in profile.watch],
+            "version": __version__,
+        })  # fmt: skip
         journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
         self._stop = threading.Event()
@@ -103,7 +113,11 @@ class Daemon:
             # Hours are those of the clock on the wall, also when somebody sets it.
             **({} if clock else {"wall": time.time}),
         )
-        self._listener = _Stoppable(listener, self._stop, self._manners)
+        self._pausing = Pausing(journal, self._clock)
+        self._progress = Progress(journal, self._clock)
+        self._listener = _Stoppable(
+            listener, self._stop, self._manners, self._pausing, self._progress, self._note_trouble
+        )
         self.watchings = [
             Watching(
                 watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
@@ -133,6 +147,7 @@ class Daemon:
 
     def run(self) -> None:
         """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
+        self._guard(self.journal.forget_troubles)
         try:
             self.check_store()
             # Whatever trouble a process before this one has told is over.
@@ -142,7 +157,7 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN)
+            duties = self._duties(crew, BETWEEN, more=[self._progress])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -162,6 +177,8 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             self._settle(result)
             try:
+                if is_paused := paused(self.journal):
+                    raise is_paused
                 if self.journal.sets.in_states(*UNDER_WAY, limit=1):
                     self.check_store()
                     self.journal.note("store", "")
@@ -198,7 +215,10 @@ class Daemon:
     def _drain(self, way: Way) -> None:
         tried: set[tuple[str, State]] = set()
         while not self.stopping:
-            waiting = [one for one in self.journal.sets.in_states(*UNDER_WAY) if (one.id, one.state) not in tried]
+            waiting = [
+                one for one in self.journal.sets.in_states(*UNDER_WAY)
+                if (one.id, one.state) not in tried and not one.on_hold
+            ]  # fmt: skip
             if not waiting:
                 return
             for image_set in waiting:
@@ -228,12 +248,18 @@ class Daemon:
         early = Early(self.profile, self.journal, self.store, way.sending, self._clock)
         return Conveyor(
             self.profile, self.journal, way, early, crew, self._clock,
-            stop=self._stop, resting=self._manners.resting, note_store=self._note_store,
+            stop=self._stop, resting=self._resting, note_store=self._note_store,
         )  # fmt: skip
 
-    def _duties(self, crew: Crew, between: float = 0.0, *, store_answers: bool = True) -> Duties:
+    def _resting(self) -> float:
+        """Seconds until something may be sent, or until it is to be asked again."""
+        return _PAUSE if self._pausing() else self._manners.resting()
+
+    def _duties(
+        self, crew: Crew, between: float = 0.0, *, store_answers: bool = True, more: Sequence[Duty] = ()
+    ) -> Duties:
         """What is done beside the sets on their way; without the store, only what needs none."""
-        duties: list[Duty] = []
+        duties: list[Duty] = [*more]
         if store_answers:
             duties.append(self._amendments(crew))
         duties += [
@@ -242,6 +268,7 @@ class Daemon:
         ]
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
+        duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
     def _prune(self) -> None:
@@ -325,6 +352,11 @@ class Daemon:
         self.journal.note("heartbeat", self._clock.now())
         self.journal.note("pace", asdict(self._manners.pace()))
 
+    def _note_trouble(self, where: str, what: str) -> None:
+        # Of a journal that cannot be written nobody can be told through it.
+        with contextlib.suppress(JournalError):
+            self.journal.trouble(where, what, self._clock.now())
+
     def _note_store(self, error: WatcherError | None) -> None:
         """Tell of the store's trouble when it begins and when it ends."""
         if self._listener.is_new("store", str(error or "")):
@@ -365,26 +397,42 @@ class _Patrol:
 class _Stoppable:
     """Passes on to the listener, tells each trouble once, and slows or stops a transfer when that is asked for."""
 
-    def __init__(self, listener: Listener, stop: threading.Event, manners: Manners) -> None:
+    def __init__(
+        self,
+        listener: Listener,
+        stop: threading.Event,
+        manners: Manners,
+        pausing: Pausing,
+        progress: Progress,
+        note_trouble: Callable[[str, str], None],
+    ) -> None:
         self._listener = listener
         self._stop = stop
         self._manners = manners
+        self._pausing = pausing
+        self._progress = progress
+        self._note_trouble = note_trouble
         self._last: dict[str, str] = {}
         self.on_published: Callable[[], None] = lambda: None
 
     def moved(self, image_set: ImageSet) -> None:
         self._listener.moved(image_set)
+        self._progress.over(image_set.id)
         if image_set.state is State.PUBLISHED:
             self.on_published()
 
     def failed(self, image_set: ImageSet, error: WatcherError) -> None:
         self._listener.failed(image_set, error)
+        self._progress.over(image_set.id)
 
     def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
         self._listener.sent(image_set, member, count)
+        self._progress.sent(image_set, member, count)
         self._manners.spend(count)
         if self._stop.is_set():
             raise Stopped("the watcher stops")
+        if is_paused := self._pausing():
+            raise is_paused
 
     def is_new(self, where: str, what: str) -> bool:
         """Whether something else is wrong there now than when it was last told."""
@@ -394,3 +442,4 @@ class _Stoppable:
         if self.is_new(where, what):
             self._last[where] = what
             self._listener.trouble(where, what)
+            self._note_trouble(where, what)

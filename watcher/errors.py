@@ -11,6 +11,7 @@
     │   ├── WatchFolderError            the watched folder is missing or may not be read
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
+    ├── Paused                      5   a person has paused the sending
     ├── Unforeseen                  1   a mistake of the program, met while it worked on one set
     ├── JournalError                1   the journal cannot be used
     │   ├── JournalInUse            5   another watcher has it
@@ -138,6 +139,15 @@ class TargetMissing(ConfigurationError):
     transient = True
     store_wide = True
     cure = "ask the iRODS administrator to create it and to let the service account write there"
+
+
+class Paused(WatcherError):
+    """A person has paused the sending."""
+
+    exit_code = Exit.TRY_LATER
+    transient = True
+    store_wide = True
+    cure = "`irods-watcher resume` lets it go on"
 
 
 class Unforeseen(WatcherError):

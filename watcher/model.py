@@ -100,7 +100,8 @@ class ImageSet:
     that its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
     `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it;
     `cleared` whether all its files were removed from the disk after publication. `unseen_at` is when its folder was
-    looked at before it was first seen, None if never.
+    looked at before it was first seen, None if never. `on_hold` is why a person holds it back, "" if nobody does;
+    `files` and `bytes` are what its member list has, frozen or so far.
     `revision` grows with each change, so that a decision taken on an older one is refused.
     """
 
@@ -132,6 +133,9 @@ class ImageSet:
     supersedes: str | None = None
     cleared: bool = False
     unseen_at: float | None = None
+    on_hold: str = ""
+    files: int = 0
+    bytes: int = 0
     embedded: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -54,12 +54,12 @@ def out() -> Console:
 
 def say(text: str) -> None:
     """Print one line of data; what no terminal can show of a file's name is shown as its code."""
-    out().print(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    out().print(printable(text))
 
 
-def files(count: int) -> str:
-    """A number of files in words."""
-    return f"{count} file" if count == 1 else f"{count} files"
+def printable(text: str) -> str:
+    """The text, with what no terminal can show of a file's name as its code."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def state_of(profile: Profile, state: Path | None) -> Path:
@@ -119,8 +119,7 @@ def complain(text: str) -> None:
 
 def complain_plainly(text: str) -> None:
     """Print on stderr; what no terminal can show of a file's name is shown as its code."""
-    printable = text.encode("utf-8", "backslashreplace").decode("utf-8")
-    print(printable, file=sys.stderr)  # noqa: T201 - the one outlet for messages
+    print(printable(text), file=sys.stderr)  # noqa: T201 - the one outlet for messages
 
 
 def _unforeseen(error: Exception) -> int:

@@ -2,7 +2,7 @@
 
 import getpass
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from watcher.cli import records
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
 from watcher.cli.console import LogListener, set_up_logs
 from watcher.cli.requesting import ProfileOption, people_of, requests_of
@@ -18,7 +17,9 @@ from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
 from watcher.journal import Journal, watched_by
 from watcher.journal.attributions import Order
-from watcher.model import Attribution, ImageSet, Person, Resolution
+from watcher.model import ImageSet, Person, Resolution
+from watcher.overview import records
+from watcher.overview.people import in_detail, in_one_line
 from watcher.pipeline.attribute import Attributor
 from watcher.profile import Profile
 from watcher.provenance.registers import Registers
@@ -174,18 +175,3 @@ def _report(chosen: Sequence[ImageSet], journal: Journal, *, json: bool) -> int:
         for _, who, why in shut_out[:_MOST]:
             say(f"No access yet for {who}: {why}")
     return Exit.PARTLY if problems or shut_out else Exit.OK
-
-
-def in_one_line(what: Attribution) -> str:
-    """Who made a set, for people."""
-    creators = "; ".join(person.name for person in what.creators) or "nobody known"
-    operator = f", operated by {what.operator.name}" if what.operator and what.operator not in what.creators else ""
-    request = f", for {what.facts['request']}" if "request" in what.facts else ""
-    return f"{what.state}: {creators}{operator}{request}"
-
-
-def in_detail(what: Attribution) -> Iterator[str]:
-    """Whence it is known, and what contradicts it."""
-    yield from (f"{key}: {source}" for key, source in sorted(what.sources.items()))
-    yield from (f"contradiction: {text}" for text in what.conflicts)
-    yield from (f"problem: {text}" for text in what.problems)

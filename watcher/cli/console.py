@@ -3,7 +3,6 @@
 import logging
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,20 +21,6 @@ from rich.progress import (
 
 from watcher.errors import Unforeseen, WatcherError
 from watcher.model import ImageSet, Member, State
-
-#: The states in words that nobody has to look up.
-PLAIN = {
-    State.GROWING: "still being written",
-    State.COMPLETE: "finished, to be checked",
-    State.VALID: "checked, to be sent",
-    State.DELIVERED: "sent, to be verified",
-    State.VERIFIED: "verified, to be published",
-    State.PUBLISHED: "safe in the archive",
-    State.RELEASED: "safe in the archive, removed here",
-    State.HELD: "needs attention",
-    State.SKIPPED: "left out",
-    State.SUPERSEDED: "replaced by a later version",
-}
 
 
 def set_up_logs(*, verbose: bool) -> None:
@@ -139,20 +124,6 @@ def listening(members: Any) -> Iterator[LogListener]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield BarListener(progress, Totals(members))
-
-
-def when(seconds: float | None) -> str:
-    """A time for people, in this computer's zone."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"
-
-
-def amount(count: float) -> str:
-    """A number of bytes for people, in decimal units."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
 
 
 class _StderrLogger:

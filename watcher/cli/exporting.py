@@ -19,11 +19,11 @@ from rich.progress import (
 )
 
 from watcher import profile as profiles
-from watcher.cli.app import StateOption, complain_plainly, files, say, state_of
-from watcher.cli.console import PLAIN, amount
+from watcher.cli.app import StateOption, complain_plainly, say, state_of
 from watcher.errors import UsageError
 from watcher.journal import FILE_NAME, Journal
 from watcher.model import ImageSet, State
+from watcher.overview.words import amount, files, plain
 from watcher.pipeline.export import export as make_bag
 from watcher.profile import Profile
 from watcher.stores import open_store
@@ -59,7 +59,7 @@ def _found(which: str, profile: Profile, state: Path | None) -> ImageSet:
     with Journal(folder) as journal:
         one = journal.sets.find(which)
     if one.state not in _EXPORTABLE or not one.collection:
-        raise UsageError(f"{one.name}: it is {PLAIN[one.state]}", cure="a set can be exported once it is published")
+        raise UsageError(f"{one.name}: it is {plain(one.state)}", cure="a set can be exported once it is published")
     return one
 
 

@@ -1,87 +1,88 @@
 """The verbs that only look: `status`, `list`, `show`, `explain`, `inspect`."""
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.live import Live
 from rich.table import Table
 
 from watcher import profile as profiles
-from watcher.cli import handoffs, records
-from watcher.cli.app import JsonOption, StateOption, files, journal_only, out, say
-from watcher.cli.attributing import in_detail, in_one_line
-from watcher.cli.console import PLAIN, amount, when
-from watcher.cli.working import session_words
+from watcher.cli.app import JsonOption, StateOption, journal_only, out, printable, say
 from watcher.errors import Exit
-from watcher.journal import Journal, watched_by
-from watcher.model import UNDER_WAY, ImageSet, Resolution, State
+from watcher.journal import Journal
+from watcher.model import ImageSet, State
+from watcher.overview import handoffs, picture, records
+from watcher.overview.attention import Kind
+from watcher.overview.people import in_detail, in_one_line, session_words
+from watcher.overview.words import amount, detail, duration, files, plain, sets, some, when
 from watcher.pipeline.amend import in_words
 from watcher.pipeline.explain import explain as find_reasons
 from watcher.pipeline.inspect import inspect as look_into
+from watcher.pipeline.orders import paused
 
-#: Things of one kind that `status` tells.
+#: Things of one kind that `status` tells, and how often in seconds it is shown anew.
 _MOST = 10
+_ANEW = 2.0
 
 
-def status(state: StateOption = None, json: JsonOption = False) -> int:
+def status(
+    state: StateOption = None,
+    json: JsonOption = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds, until Ctrl-C.")] = False,
+) -> int:
     """Is everything safe, and does anything need you?
 
-    Example: irods-watcher status
+    Example: irods-watcher status --watch
     """
     with journal_only(state) as journal:
-        counts = journal.sets.counts()
-        watcher = watched_by(journal.state)
-        store = str(journal.noted("store") or "")
-        held = journal.sets.in_states(State.HELD)
-        pace = journal.noted("pace") if watcher else None
-        abandoned = journal.collections.abandoned()
-        now = time.time()
-        sessions = journal.sessions.between(now, now)
-        unknown = sum(n for how, n in journal.attributions.counts().items() if how is not Resolution.RESOLVED)
-        shut_out = journal.attributions.shut_out()
-        untold = journal.attributions.problems()
         if json:
-            records.emit(
-                watcher=watcher,
-                store_problem=store,
-                counts={str(one): counts.get(one, 0) for one in State},
-                heartbeat=journal.noted("heartbeat"),
-                pace=pace,
-                held=[records.of_set(one, ()) for one in held],
-                abandoned=[{"collection": collection, "why": why} for collection, why in abandoned],
-                sessions=[asdict(one) for one in sessions],
-                unattributed=unknown,
-                shut_out=[{"id": set_id, "who": who, "why": why} for set_id, who, why in shut_out],
-                untold=[{"id": set_id, "why": why} for set_id, why in untold],
-                handoff=handoffs.record(journal),
-            )
+            records.emit(**records.of_overview(picture.take(journal, time.time()), journal))
             return Exit.OK
-        say(_sentence(counts, store))
-        say(f"Watcher: {'running, ' + watcher if watcher else 'not running'}")
-        if isinstance(pace, dict) and (words := _pace(pace)):
-            say(words)
-        for one in State:
-            if counts.get(one):
-                say(f"{counts[one]:7d}  {PLAIN[one]}")
-        for image_set in held:
-            say(f"Needs attention: {image_set.name}: {image_set.reason}")
-        for session in sessions:
-            say(session_words(session))
-        if unknown:
-            say(f"Of {_sets(unknown)} it is not fully known who made them: `irods-watcher attribute --unresolved`.")
-        for who, why, number in _grouped(shut_out):
-            say(f"No access yet for {who} to {_sets(number)}: {why}")
-        for set_id, why in untold[:_MOST]:
-            say(f"The store could not be told who made {set_id[9:17]}: {why}")
-        for collection, why in abandoned:
-            say(f"For the iRODS administrator: {collection} is no longer used and can be removed ({why})")
-        for line in (*handoffs.sink_lines(journal), *handoffs.agent_lines(journal)):
-            say(line)
-    return Exit.OK
+        if not watch:
+            for line in _status(journal):
+                say(line)
+            return Exit.OK
+        with Live(console=out(), auto_refresh=False) as live:
+            while True:
+                live.update("\n".join(map(printable, _status(journal))), refresh=True)
+                time.sleep(_ANEW)
+
+
+def _status(journal: Journal) -> Iterator[str]:
+    """The picture, a line each."""
+    now = picture.take(journal, time.time())
+    yield picture.sentence(now)
+    yield f"Watcher: {'running, ' + now.watcher if now.watcher else 'not running'}"
+    if now.paused:
+        yield str(paused(journal))
+    if now.pace and (pace := picture.pace_words(now.pace)):
+        yield pace
+    for one in State:
+        if now.counts.get(one):
+            yield f"{now.counts[one]:7d}  {plain(one)}"
+    if now.on_hold:
+        yield f"{now.on_hold:7d}  on hold, because a person said so"
+    for bar in now.sending[:_MOST]:
+        percent = 100 * bar.done // bar.total
+        yield f"{bar.image_set.name}: {percent} % of {amount(bar.total)}, {plain(bar.image_set.state)}"
+    if now.rate:
+        left = f", {duration(now.seconds_left)} left" if now.seconds_left else ""
+        yield f"{amount(now.rate)} are sent in a second{left}."
+    for disk in now.disks:
+        yield f"{amount(disk.free)} of {amount(disk.total)} are free on the disk of {disk.folder}."
+    for need in now.attention:
+        yield f"Needs attention: {need.what}" if need.kind is Kind.SET else need.what
+    for session in now.sessions:
+        yield session_words(session)
+    if now.unattributed:
+        unknown = f"Of {sets(now.unattributed)} it is not fully known who made them"
+        yield f"{unknown}: `irods-watcher attribute --unresolved`."
+    quiet = [backlog for backlog in now.backlogs if not backlog.problem and not backlog.refused]
+    yield from (*handoffs.sink_lines(quiet), *handoffs.agent_lines(journal))
 
 
 def list_sets(
@@ -94,18 +95,17 @@ def list_sets(
     Example: irods-watcher list --in held
     """
     with journal_only(state) as journal:
-        sets = journal.sets.in_states(*(only or ()))
+        found = journal.sets.in_states(*(only or ()))
         if json:
-            records.emit(sets=[_record(one, journal) for one in sets])
+            records.emit(sets=[_record(one, journal) for one in found])
             return
         table = Table(box=None, pad_edge=False)
         for title in ("id", "name", "state", "since", "where, or what is missing"):
             table.add_column(title, overflow="fold")
-        for one in sets:
-            detail = one.reason or "; ".join(one.waits_for) or one.collection or ""
+        for one in found:
             since = when(one.published_at or one.completed_at or one.first_seen)
-            table.add_row(one.id[9:17], one.name, PLAIN[one.state], since, detail)
-        out().print(table if sets else "No sets.")
+            table.add_row(one.id[9:17], one.name, plain(one.state), since, detail(one) or one.collection or "")
+        out().print(table if found else "No sets.")
 
 
 def show(
@@ -132,7 +132,7 @@ def show(
             record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
             records.emit(sets=[record])
             return
-        say(f"{one.name} (version {one.version}): {PLAIN[one.state]}")
+        say(f"{one.name} (version {one.version}): {plain(one.state)}")
         for title, value in (
             ("identifier", one.id),
             ("here", one.root / one.folder),
@@ -140,6 +140,7 @@ def show(
             ("format", one.format or "not known"),
             ("checked", one.validated_by),
             ("needs attention", one.reason),
+            ("on hold", one.on_hold),
             ("waits for", "; ".join(one.waits_for)),
             ("problems", "; ".join(one.problems)),
             ("remarks", "; ".join(one.remarks)),
@@ -209,7 +210,7 @@ def inspect(
         for one in found:
             say(f"{one.group.name}: {one.group.format or 'format not known'}, {files(len(one.group.files))}")
             missing = one.group.missing or one.validation.missing
-            say(f"  complete: {'yes' if one.complete else 'no, missing ' + _some(missing)}")
+            say(f"  complete: {'yes' if one.complete else 'no, missing ' + some(missing)}")
             sound = {True: "yes", False: "no", None: "cannot be told"}[one.validation.sound]
             say(f"  sound: {sound} ({one.validation.checked})")
             for problem in one.validation.problems:
@@ -222,44 +223,3 @@ def inspect(
         if not found:
             say(f"{path}: there are no image sets in it")
     return Exit.PARTLY if any(not one.complete or one.validation.sound is False for one in found) else Exit.OK
-
-
-def _sets(number: int) -> str:
-    return "1 set" if number == 1 else f"{number} sets"
-
-
-def _grouped(shut_out: Sequence[tuple[str, str, str]]) -> list[tuple[str, str, int]]:
-    """Who could not be let in and why, with the number of sets; the most common first."""
-    counts = Counter((who, why) for _, who, why in shut_out)
-    return [(who, why, number) for (who, why), number in counts.most_common(_MOST)]
-
-
-def _some(names: Sequence[str], most: int = 10) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def _pace(pace: dict[str, Any]) -> str:
-    """How the profile's limits slow the sending down at the moment, "" if they do not."""
-    if pace["resting_until"] is not None:
-        return f"Nothing is sent until {when(pace['resting_until'])}, as the profile's hours say."
-    if pace["rate"] is None:
-        return ""
-    because = " while the instrument acquires" if pace["acquiring"] else ""
-    return f"At most {amount(pace['rate'])} are sent in a second{because}."
-
-
-def _sentence(counts: dict[State, int], store: str) -> str:
-    """The one sentence that an operator reads."""
-    held = counts.get(State.HELD, 0)
-    open_sets = sum(counts.get(one, 0) for one in (State.GROWING, *UNDER_WAY))
-    safe = counts.get(State.PUBLISHED, 0) + counts.get(State.RELEASED, 0)
-    if store:
-        return f"The store has a problem: {store}"
-    if held:
-        return f"{held} {'set needs' if held == 1 else 'sets need'} you; {safe} safe, {open_sets} on the way."
-    if open_sets:
-        return f"{open_sets} {'set is' if open_sets == 1 else 'sets are'} on the way; {safe} safe in the archive."
-    if safe == 1:
-        return "The one set is safe in the archive."
-    return f"All {safe} sets are safe in the archive." if safe else "No sets yet."

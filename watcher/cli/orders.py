@@ -1,22 +1,26 @@
-"""The verbs by which a person decides: `retry` and `skip`. They go through the journal, so the watcher need not run."""
+"""The verbs by which a person decides. They go through the journal, so the watcher need not run."""
 
+import getpass
 import time
 from typing import Annotated
 
 import typer
 
 from watcher.cli.app import StateOption, journal_only, say
-from watcher.errors import StaleSet, UsageError
-from watcher.journal import Journal
-from watcher.model import UNDER_WAY, ImageSet, State
+from watcher.errors import UsageError
+from watcher.model import State
+from watcher.pipeline import orders
+
+Which = Annotated[str, typer.Argument(help="Name or identifier of a set.", show_default=False)]
+Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
 
 
 def retry(
     which: Annotated[str | None, typer.Argument(help="Name or identifier of a set.", show_default=False)] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that are held.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="All that need attention.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Try a set again that is held or left out.
+    """Try a set again that needs attention, is on hold or left out.
 
     Example: irods-watcher retry --all
     """
@@ -25,41 +29,48 @@ def retry(
     with journal_only(state) as journal:
         sets = journal.sets.in_states(State.HELD) if which is None else [journal.sets.find(which)]
         for one in sets:
-            _again(journal, one)
+            orders.again(journal, one, time.time())
             say(f"{one.name}: it is tried again")
         if not sets:
-            say("No set is held.")
+            say("No set needs attention.")
 
 
-def skip(
-    which: Annotated[str, typer.Argument(help="Name or identifier of a set.", show_default=False)],
-    reason: Annotated[str, typer.Option(help="Why, for whoever asks later.")] = "a person said so",
-    state: StateOption = None,
-) -> None:
+def skip(which: Which, reason: Reason = "a person said so", state: StateOption = None) -> None:
     """Leave a set out; its files stay where they are.
 
     Example: irods-watcher skip test-image --reason "only a focus test"
     """
     with journal_only(state) as journal:
         one = journal.sets.find(which)
-        if one.state not in {State.GROWING, State.HELD, *UNDER_WAY}:
-            raise UsageError(f"{one.name}: it is {one.state}, so there is nothing to leave out", cure="see `list`")
-        _changed(journal, one, State.SKIPPED, reason)
+        orders.leave_out(journal, one, time.time(), reason)
         say(f"{one.name}: it is left out; `irods-watcher retry {one.id[9:17]}` takes it in again")
 
 
-def _again(journal: Journal, one: ImageSet) -> None:
-    if one.state in {State.HELD, State.SKIPPED}:
-        _changed(journal, one, State.GROWING, "")
-    elif one.state in {State.GROWING, *UNDER_WAY}:
-        journal.sets.change(one, retry_at=0.0, attempts=0)
-    else:
-        raise UsageError(f"{one.name}: it is {one.state}, so there is nothing to try again", cure="see `list`")
+def hold(which: Which, reason: Reason = "a person said so", state: StateOption = None) -> None:
+    """Send nothing of a set for now; what was sent stays closed to readers.
+
+    Example: irods-watcher hold 20260304_Actin_plate3 --reason "wrong folder"
+    """
+    with journal_only(state) as journal:
+        one = journal.sets.find(which)
+        orders.hold_back(journal, one, reason)
+        say(f"{one.name}: it is on hold; `irods-watcher retry {one.id[9:17]}` lets it go on")
 
 
-def _changed(journal: Journal, one: ImageSet, to: State, reason: str) -> None:
-    note = reason or "retry was ordered"
-    try:
-        journal.sets.advance(one, to, time.time(), note, reason=reason, retry_at=0.0, attempts=0, problems=())
-    except StaleSet:
-        raise StaleSet(f"{one.name}: the watcher changed it at this moment", cure="give the order again") from None
+def pause(state: StateOption = None) -> None:
+    """Send nothing until `resume`; images are still noticed and checked.
+
+    Example: irods-watcher pause
+    """
+    with journal_only(state) as journal:
+        orders.pause(journal, time.time(), getpass.getuser())
+        say("Sending is paused. `irods-watcher resume` lets it go on.")
+
+
+def resume(state: StateOption = None) -> None:
+    """Send again after `pause`.
+
+    Example: irods-watcher resume
+    """
+    with journal_only(state) as journal:
+        say("Sending goes on." if orders.resume(journal) else "It was not paused.")

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from watcher.cli import records
 from watcher.cli.app import JsonOption, StateOption, complain_plainly, known_profile, out, say
 from watcher.errors import Exit, RequestError, UsageError
 from watcher.model import Person
+from watcher.overview import records
 from watcher.profile import Profile
 from watcher.provenance.people import People, read_people
 from watcher.provenance.request import Acquire, Request

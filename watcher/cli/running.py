@@ -15,13 +15,14 @@ import typer
 
 from watcher import osfacts
 from watcher import profile as profiles
-from watcher.cli import handoffs, records
 from watcher.cli.app import JsonOption, ProfileArgument, StateOption, VerboseOption, say, state_of
-from watcher.cli.console import PLAIN, LogListener, listening, set_up_logs
+from watcher.cli.console import LogListener, listening, set_up_logs
 from watcher.daemon import Daemon, Round
 from watcher.errors import Exit
 from watcher.journal import Journal
 from watcher.model import ImageSet, State
+from watcher.overview import handoffs, records
+from watcher.overview.words import plain
 from watcher.profile import Profile
 
 
@@ -72,7 +73,7 @@ def once(
             records.emit(sets=shown, problems=_troubles(result), handoff=handoffs.record(journal))
         else:
             _report(published, result)
-            for line in handoffs.sink_lines(journal):
+            for line in handoffs.sink_lines(journal.outbox.backlogs()):
                 print(f"irods-watcher: {line}", file=sys.stderr)  # noqa: T201
     return Exit.INTERRUPTED if signals else _exit_code(result)
 
@@ -105,7 +106,7 @@ def _report(published: list[ImageSet], result: Round) -> None:
         say(f"{one.name}: safe in {one.collection}")
     for one in result.unsafe:
         reason = one.reason or "; ".join(one.waits_for)
-        say(f"{one.name}: {PLAIN[one.state]}" + (f": {reason}" if reason else ""))
+        say(f"{one.name}: {plain(one.state)}" + (f": {reason}" if reason else ""))
     for trouble in _troubles(result):
         print(f"irods-watcher: {trouble}", file=sys.stderr)  # noqa: T201
     if not (published or result.unsafe or _troubles(result)):

@@ -7,10 +7,10 @@ import typer
 
 from watcher import formats
 from watcher import profile as profiles
-from watcher.cli import records
 from watcher.cli.app import JsonOption, say
 from watcher.errors import Exit, ProfileError, UsageError, WatcherError
 from watcher.notify import open_sinks
+from watcher.overview import records
 from watcher.profile.sample import sample
 from watcher.provenance.registers import Registers
 from watcher.stores import open_store

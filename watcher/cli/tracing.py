@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from watcher import names, osfacts
-from watcher.cli import records
-from watcher.cli.app import JsonOption, complain_plainly, files, say
-from watcher.cli.console import amount, when
+from watcher.cli.app import JsonOption, complain_plainly, say
 from watcher.clock import Clock, SystemClock
 from watcher.errors import Exit, NameRefused, UsageError
+from watcher.overview import records
+from watcher.overview.words import amount, files, when
 from watcher.pipeline.proposal import FoundSet, Proposal, propose, shown, spell
 from watcher.pipeline.trace import Kind, Line, Story, Trace, look
 from watcher.profile import schema, units

@@ -7,14 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from watcher.cli import records
 from watcher.cli.app import JsonOption, StateOption, journal_only, known_profile, say, state_of
-from watcher.cli.console import when
 from watcher.cli.requesting import ProfileOption, lacks_of, people_of, requests_of
 from watcher.errors import UsageError
 from watcher.journal import Journal
 from watcher.journal.sessions import WorkSession
 from watcher.model import Person
+from watcher.overview import records
+from watcher.overview.people import session_words
+from watcher.overview.words import when
 from watcher.profile import Profile
 
 app = typer.Typer(
@@ -92,12 +93,6 @@ def status(state: StateOption = None, json: JsonOption = False) -> None:
         for one in latest:
             ended = one.ended_by or "by itself"
             say(f"  before: {one.id}, {one.request}, {when(one.started)} - {when(one.until)}, ended: {ended}")
-
-
-def session_words(one: WorkSession) -> str:
-    """An open session for people."""
-    where = f" in {one.folder}" if one.folder else ""
-    return f"Session {one.id}: {one.operator} works on {one.request}{where} since {when(one.started)}."
 
 
 def _record(one: WorkSession, now: float) -> dict[str, Any]:

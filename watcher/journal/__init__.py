@@ -33,8 +33,9 @@ __all__ = [
 ]
 
 _SCRATCH = "scratch-"
-#: Begins the name of what is noted of a watched folder.
+#: Begins the name of what is noted of a watched folder, and of what is in trouble.
 SWEPT = "folder:"
+_TROUBLE = "trouble:"
 
 
 class Journal:
@@ -105,6 +106,13 @@ class Journal:
         rows = self.database.rows("SELECT value FROM fact WHERE name = ?", (name,))
         return json.loads(rows[0][0]) if rows else None
 
+    def all_noted(self, beginning: str) -> dict[str, object]:
+        """The facts whose names begin so."""
+        rows = self.database.rows(
+            "SELECT name, value FROM fact WHERE substr(name, 1, ?) = ?", (len(beginning), beginning)
+        )
+        return {name: json.loads(value) for name, value in rows}
+
     def swept(self, root: Path, now: float, problems: list[str]) -> None:
         """Remember that a watched folder has been looked through, and what was wrong."""
         self.note(f"{SWEPT}{root}", {"at": now, "problems": problems})
@@ -113,6 +121,26 @@ class Journal:
         """When a watched folder was last looked through to the end; None if never."""
         noted = self.noted(f"{SWEPT}{root}")
         return float(noted["at"]) if isinstance(noted, dict) else None
+
+    def trouble(self, where: str, what: str, now: float) -> None:
+        """Remember what is wrong somewhere, and since when; "" when it is over."""
+        with self.database.transaction() as sql:
+            if not what:
+                sql.execute("DELETE FROM fact WHERE name = ?", (_TROUBLE + where,))
+                return
+            before = self.noted(_TROUBLE + where)
+            since = before["since"] if isinstance(before, dict) else now
+            self.note(_TROUBLE + where, {"what": what, "since": since})
+
+    def troubles(self) -> dict[str, tuple[str, float]]:
+        """What is wrong, by where it is: in words, and since when."""
+        found = ((name, value) for name, value in self.all_noted(_TROUBLE).items() if isinstance(value, dict))
+        return {name.removeprefix(_TROUBLE): (value["what"], value["since"]) for name, value in found}
+
+    def forget_troubles(self) -> None:
+        """What an earlier process was in trouble with is told anew if it still is."""
+        with self.database.transaction() as sql:
+            sql.execute("DELETE FROM fact WHERE name GLOB ?", (f"{_TROUBLE}*",))
 
     def close(self) -> None:
         """Close the file and let another process have it."""

@@ -32,9 +32,10 @@ def prune(database: Database, now: float, watched: Collection[Path]) -> Iterator
     between two steps or in one leaves a sound journal. Raises JournalError.
     """
     with database.transaction() as sql:
-        noted = [f"folder:{path}" for path in watched]
-        marks = ", ".join("?" * len(noted))
-        sql.execute(f"DELETE FROM fact WHERE name GLOB 'folder:*' AND name NOT IN ({marks})", noted)
+        for kind in ("folder:", "space:"):
+            noted = [f"{kind}{path}" for path in watched]
+            marks = ", ".join("?" * len(noted))
+            sql.execute(f"DELETE FROM fact WHERE name GLOB ? AND name NOT IN ({marks})", (f"{kind}*", *noted))
     yield
     yield from _drop_accepted(database, now)
     last = ""

@@ -180,8 +180,22 @@ CREATE TABLE handoff (
 CREATE INDEX handoff_look ON handoff (look_at) WHERE look_at IS NOT NULL;
 """
 
+# What is shown at a glance: how large a set is, which a person holds back, what happened lately.
+_FOURTH = """
+ALTER TABLE image_set ADD COLUMN on_hold TEXT NOT NULL DEFAULT '';
+ALTER TABLE image_set ADD COLUMN files INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image_set ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE image_set SET files = (SELECT count(*) FROM member WHERE set_id = image_set.id),
+                     bytes = (SELECT coalesce(sum(size), 0) FROM member WHERE set_id = image_set.id);
+CREATE INDEX image_set_changed ON image_set (last_change, id);
+CREATE INDEX image_set_published ON image_set (published_at) WHERE published_at IS NOT NULL;
+CREATE INDEX history_at ON history (at, state);
+CREATE INDEX attribution_problem ON attribution (set_id, problem) WHERE problem <> '';
+CREATE INDEX handoff_state ON handoff (agent, state);
+"""
+
 #: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
-MIGRATIONS = (_FIRST, _SECOND, _THIRD)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:

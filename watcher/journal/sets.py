@@ -142,7 +142,7 @@ class Sets:
         """
         size = "(SELECT coalesce(sum(size), 0) FROM member WHERE set_id = image_set.id AND sha256 IS NULL)"
         query = f"""SELECT * FROM image_set WHERE state IN ({", ".join("?" * len(UNDER_WAY))}) AND root = ?
-                    AND retry_at <= ? AND id NOT IN ({", ".join("?" * len(in_hand))})
+                    AND retry_at <= ? AND on_hold = '' AND id NOT IN ({", ".join("?" * len(in_hand))})
                     {f"AND {size} <= ?" if most is not None else ""}
                     ORDER BY completed_at, id LIMIT 1"""
         values = (*UNDER_WAY, os.fsencode(root), now, *in_hand, *(() if most is None else (most,)))
@@ -151,7 +151,8 @@ class Sets:
 
     def next_retry(self) -> float | None:
         """When the next set that is under way may be taken."""
-        query = f"SELECT min(retry_at) FROM image_set WHERE state IN ({', '.join('?' * len(UNDER_WAY))})"
+        query = f"""SELECT min(retry_at) FROM image_set WHERE on_hold = ''
+                    AND state IN ({", ".join("?" * len(UNDER_WAY))})"""
         at: float | None = self._database.rows(query, UNDER_WAY)[0][0]
         return at
 
@@ -191,6 +192,48 @@ class Sets:
         query = """SELECT * FROM image_set WHERE state IN ('growing', 'complete', 'valid', 'delivered', 'verified')
                    AND root = ? AND NOT EXISTS (SELECT 1 FROM file WHERE set_id = image_set.id)"""
         return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root),))]
+
+    def on_hold(self) -> int:
+        """How many unfinished sets a person holds back."""
+        states = (State.GROWING, *UNDER_WAY)
+        query = f"SELECT count(*) FROM image_set WHERE on_hold <> '' AND state IN ({', '.join('?' * len(states))})"
+        return int(self._database.rows(query, states)[0][0])
+
+    def amounts(self, set_id: str) -> tuple[int, int]:
+        """Bytes of a set that have been sent, and all that are known of, whether its members are frozen or not."""
+        query = "SELECT coalesce(sum(size), 0) FROM member WHERE set_id = ? AND sha256 IS NOT NULL"
+        sent = int(self._database.rows(query, (set_id,))[0][0])
+        frozen = "SELECT coalesce(sum(size), 0) FROM member WHERE set_id = ?1"
+        seen = "SELECT coalesce(sum(size), 0) FROM file WHERE set_id = ?1"
+        (total,) = self._database.rows(f"SELECT max(({frozen}), ({seen}))", (set_id,))[0]
+        return sent, int(total)
+
+    def unsent(self) -> int:
+        """Bytes of finished sets that are still to be sent."""
+        query = f"""SELECT coalesce(sum(size), 0) FROM member JOIN image_set ON image_set.id = set_id
+                    WHERE sha256 IS NULL AND state IN ({", ".join("?" * len(UNDER_WAY))})"""
+        return int(self._database.rows(query, UNDER_WAY)[0][0])
+
+    def last_published(self) -> float | None:
+        """When a set last became safe."""
+        at: float | None = self._database.rows("SELECT max(published_at) FROM image_set")[0][0]
+        return at
+
+    def oldest_open(self) -> float | None:
+        """Since when the set waits that was finished first and is not safe."""
+        query = f"SELECT min(completed_at) FROM image_set WHERE state IN ({', '.join('?' * len(UNDER_WAY))})"
+        at: float | None = self._database.rows(query, UNDER_WAY)[0][0]
+        return at
+
+    def became(self, state: State, since: float) -> list[float]:
+        """When sets came into a state, from that time on."""
+        query = "SELECT at FROM history WHERE at >= ? AND state = ? ORDER BY at"
+        return [row[0] for row in self._database.rows(query, (since, state))]
+
+    def since(self, set_id: str) -> float | None:
+        """When something last happened to a set."""
+        at: float | None = self._database.rows("SELECT max(at) FROM history WHERE set_id = ?", (set_id,))[0][0]
+        return at
 
     def counts(self) -> dict[State, int]:
         """How many sets are in each state."""
@@ -257,6 +300,9 @@ class Sets:
                 same = before and (before.facts, before.target) == (member.facts, member.target)
                 digest = before.sha256 if before and same else None
                 self._enter(sql, image_set.id, replace(member, sha256=member.sha256 or digest))
+            total = sum(member.facts.size for member in members)
+            size = (len(members), total, image_set.id)
+            sql.execute("UPDATE image_set SET files = ?, bytes = ? WHERE id = ?", size)
 
     def intend(self, image_set: ImageSet, members: Sequence[Member]) -> None:
         """Write down members of a growing set before they are sent early. Raises StaleSet if it grows no more.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from watcher.clock import Clock
-from watcher.errors import LoginRefused, StoreUnreachable, WatcherError
+from watcher.errors import LoginRefused, Paused, StoreUnreachable, WatcherError
 from watcher.journal import Journal
 from watcher.model import UNDER_WAY, ImageSet, State
 from watcher.pipeline.crew import Crew
@@ -109,6 +109,8 @@ class Conveyor:
             self.wake()  # there may be more, for another carrier
             if self._carry_on(image_set):
                 self._recovered()
+        except Paused:
+            pass  # nobody's failure; `resting` says when to ask again
         except WatcherError as error:
             if not self._stop.is_set():
                 self._failed(error, image_set)

@@ -68,7 +68,7 @@ class Early:
         for set_id in due:
             del self._due[set_id]
             image_set = self._journal.sets.maybe(set_id)
-            if image_set is not None and image_set.state is State.GROWING:
+            if image_set is not None and image_set.state is State.GROWING and not image_set.on_hold:
                 return image_set
         return None
 

@@ -303,6 +303,8 @@ class JournalAndModel(RuleBasedStateMachine):
             if one.path in before and _same(before[one.path], one) else one
             for one in members
         }  # fmt: skip
+        size = sum(member.facts.size for member in members)
+        known.now = replace(known.now, files=len(members), bytes=size)
         known.note_sendable()
         for one in members if send else ():
             self.remember()

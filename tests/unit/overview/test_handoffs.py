@@ -5,9 +5,9 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from watcher.cli import handoffs
 from watcher.journal import Journal
 from watcher.model import Answer, Event, ImageSet
+from watcher.overview import handoffs
 
 
 @pytest.fixture
@@ -28,20 +28,20 @@ def answered(journal: Journal, name: str, state: str, message: str = "") -> None
 
 def test_nothing_is_said_while_all_is_well(journal: Journal) -> None:
     answered(journal, "a", "done")
-    assert (handoffs.sink_lines(journal), handoffs.agent_lines(journal)) == ([], [])
+    assert (handoffs.sink_lines(journal.outbox.backlogs()), handoffs.agent_lines(journal)) == ([], [])
 
 
 def test_each_way_says_what_waits_and_why(journal: Journal) -> None:
     events = [Event(f"e{number}", create(journal, f"s{number}").id, "t", "{}") for number in range(3)]
     for event in events:
         journal.outbox.add(event, ["amqp", "webhook"], 10.0)
-    assert handoffs.sink_lines(journal) == [
+    assert handoffs.sink_lines(journal.outbox.backlogs()) == [
         "Hand-off by amqp: 3 events to be told.",
         "Hand-off by webhook: 3 events to be told.",
     ]
     journal.outbox.failed(events[0], "amqp", 20.0, 30.0, "no answer", refused=False)
     journal.outbox.failed(events[1], "webhook", 20.0, 30.0, "not wanted", refused=True)
-    amqp, webhook = handoffs.sink_lines(journal)
+    amqp, webhook = handoffs.sink_lines(journal.outbox.backlogs())
     assert amqp.startswith("Hand-off by amqp: 3 events wait since 1970-")
     assert amqp.endswith(": no answer")
     assert webhook == "Hand-off by webhook: 1 event was refused: not wanted"
@@ -51,7 +51,7 @@ def test_what_agents_could_not_do_is_named_and_what_they_have_still_to_do_is_cou
     for number in range(5):
         answered(journal, f"bad{number}", "failed", "no dataset" if number else "")
     answered(journal, "new", "requested")
-    failed, waiting = handoffs.agent_lines(journal)
+    failed, (waiting,) = handoffs.failed_line(journal, "omero", 5), handoffs.agent_lines(journal)
     assert failed.startswith("5 sets were refused by the agent omero: bad")
     assert failed.endswith("; and 2 more")
     assert failed.count("no dataset") in {2, 3}

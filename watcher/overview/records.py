@@ -9,7 +9,11 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from watcher.journal import Journal
 from watcher.model import Answer, Attribution, ImageSet, Member, State
+from watcher.overview import handoffs
+from watcher.overview.attention import MOST_SETS
+from watcher.overview.picture import Overview, sentence
 from watcher.pipeline.inspect import Inspection
 
 SCHEMA_VERSION = 1
@@ -48,8 +52,45 @@ def of_set(
         "collection": image_set.collection,
         "waits_for": list(image_set.waits_for),
         "reason": image_set.reason,
+        "on_hold": image_set.on_hold,
         "published_at": image_set.published_at,
         "handoff": asdict(handoff) if handoff else None,
+    }
+
+
+def of_overview(now: Overview, journal: Journal) -> dict[str, Any]:
+    """The picture of an instrument."""
+    held = journal.sets.in_states(State.HELD, limit=MOST_SETS)
+    return {
+        "instrument": now.instrument,
+        "version": now.version,
+        "sentence": sentence(now),
+        "mood": now.mood,
+        "watcher": now.watcher,
+        "heartbeat": now.heartbeat,
+        "paused": now.paused,
+        "store_problem": now.store_problem,
+        "counts": {str(one): now.counts.get(one, 0) for one in State},
+        "on_hold": now.on_hold,
+        "attention": [asdict(one) for one in now.attention],
+        "held": [of_set(one, ()) for one in held],
+        "sending": [
+            {"id": one.image_set.id, "name": one.image_set.name, "bytes": one.done, "of": one.total}
+            for one in now.sending
+        ],
+        "rate": now.rate,
+        "seconds_left": now.seconds_left,
+        "pace": now.pace,
+        "disks": [asdict(one) for one in now.disks],
+        "last_safe": now.last_safe,
+        "oldest_open": now.oldest_open,
+        "hours": [asdict(one) for one in now.hours],
+        "abandoned": [{"collection": collection, "why": why} for collection, why in journal.collections.abandoned()],
+        "sessions": [asdict(one) for one in now.sessions],
+        "unattributed": now.unattributed,
+        "shut_out": [{"id": set_id, "who": who, "why": why} for set_id, who, why in journal.attributions.shut_out()],
+        "untold": [{"id": set_id, "why": why} for set_id, why in journal.attributions.problems()],
+        "handoff": handoffs.record(journal),
     }
 
 

@@ -1,20 +1,21 @@
 """What is shown of the hand-off: who is still to be told, and what agents have answered."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from watcher.cli.console import when
-from watcher.journal import Journal
+from watcher.journal import Backlog, Journal
 from watcher.model import Answer
+from watcher.overview.words import sets, when
 
 #: Of the sets that an agent could not take on so many are named.
 _NAMED = 3
 
 
-def sink_lines(journal: Journal) -> list[str]:
+def sink_lines(backlogs: Iterable[Backlog]) -> list[str]:
     """Who is still to be told and why, a sentence a line; nothing if all have been told."""
     found = []
-    for backlog in journal.outbox.backlogs():
+    for backlog in backlogs:
         where = f"Hand-off by {backlog.sink}"
         if backlog.problem:
             wait = f"{_events(backlog.waiting)} {'waits' if backlog.waiting == 1 else 'wait'}"
@@ -28,22 +29,25 @@ def sink_lines(journal: Journal) -> list[str]:
 
 
 def agent_lines(journal: Journal) -> list[str]:
-    """What agents have still to do, and what they could not do."""
+    """What agents have still to do."""
     found, others = [], []
     for agent, state, number in journal.handoffs.counts():
-        if state == "failed":
-            failed = [f"{name}: {answer.message or 'no reason given'}" for name, answer in _failed(journal, agent)]
-            named = "; ".join(failed[:_NAMED]) + (f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
-            found.append(f"{_sets(number)} {'was' if number == 1 else 'were'} refused by the agent {agent}: {named}")
-        elif state == "requested":
-            found.append(f"{_sets(number)} {'waits' if number == 1 else 'wait'} for the agent {agent}.")
-        elif state != "done":
-            others.append((number, f"{_sets(number)}: the agent {agent} says: {state}"))
+        if state == "requested":
+            found.append(f"{sets(number)} {'waits' if number == 1 else 'wait'} for the agent {agent}.")
+        elif state not in {"done", "failed"}:
+            others.append((number, f"{sets(number)}: the agent {agent} says: {state}"))
     others.sort(reverse=True)  # an agent may say something else of each
     found += [line for _, line in others[:_NAMED]]
     if len(others) > _NAMED:
-        found.append(f"{_sets(sum(number for number, _ in others[_NAMED:]))}: agents say other things of them.")
+        found.append(f"{sets(sum(number for number, _ in others[_NAMED:]))}: agents say other things of them.")
     return found
+
+
+def failed_line(journal: Journal, agent: str, number: int) -> str:
+    """What an agent could not do, and why."""
+    failed = [f"{name}: {answer.message or 'no reason given'}" for name, answer in _failed(journal, agent)]
+    named = "; ".join(failed[:_NAMED]) + (f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
+    return f"{sets(number)} {'was' if number == 1 else 'were'} refused by the agent {agent}: {named}"
 
 
 def record(journal: Journal) -> dict[str, Any]:
@@ -72,7 +76,3 @@ def _failed(journal: Journal, agent: str) -> list[tuple[str, Answer]]:
 
 def _events(number: int) -> str:
     return f"{number} event" if number == 1 else f"{number} events"
-
-
-def _sets(number: int) -> str:
-    return f"{number} set" if number == 1 else f"{number} sets"
