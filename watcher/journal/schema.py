@@ -194,8 +194,48 @@ CREATE INDEX attribution_problem ON attribution (set_id, problem) WHERE problem 
 CREATE INDEX handoff_state ON handoff (agent, state);
 """
 
+# The local copy: where else each set is, what was looked at again, what was put aside and removed here.
+_FIFTH = """
+CREATE TABLE copy (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    name TEXT NOT NULL,
+    collection TEXT,
+    verified_at REAL,
+    retry_at REAL NOT NULL DEFAULT 0,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    problem TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (set_id, name)
+) WITHOUT ROWID;
+CREATE INDEX copy_wanted ON copy (name, retry_at) WHERE verified_at IS NULL;
+CREATE TABLE looked_at (
+    set_id TEXT PRIMARY KEY REFERENCES image_set (id),
+    at REAL NOT NULL,
+    deep INTEGER NOT NULL DEFAULT 0,
+    drift TEXT NOT NULL DEFAULT '[]',
+    told INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX looked_at_drift ON looked_at (set_id) WHERE drift <> '[]';
+CREATE TABLE put_aside (
+    set_id TEXT PRIMARY KEY REFERENCES image_set (id),
+    phase TEXT NOT NULL,
+    since REAL NOT NULL,
+    until REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE removal (
+    number INTEGER PRIMARY KEY,
+    set_id TEXT NOT NULL,
+    path BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    copies TEXT NOT NULL,
+    at REAL NOT NULL,
+    signature TEXT NOT NULL
+);
+CREATE INDEX removal_of_set ON removal (set_id);
+"""
+
 #: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:

@@ -11,8 +11,6 @@ from watcher.profile.problems import Wording
 
 #: What the design names and this version does not do; the words finish "this version does not ...".
 _LATER: Final = {
-    "copies": "make second copies",
-    "release": "remove anything from the disk",
     "notify": "send messages",
     "web": "have a status page",
 }

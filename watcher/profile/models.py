@@ -16,6 +16,7 @@ from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
 from watcher.profile.people import People
+from watcher.profile.release import Release
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
 from watcher.profile.units import Duration
@@ -236,6 +237,18 @@ class Document(Section):
         examples=[{"agent": "omero"}],
     )
 
+    copies: tuple[Annotated[IrodsStore | FolderStore, Field(discriminator="kind")], ...] = Field(
+        default=(),
+        max_length=8,
+        description="Further places that each published set is copied to.",
+        examples=[[{"kind": "folder", "path": "//backup/facility"}]],
+    )
+    release: Release | None = Field(
+        default=None,
+        description="When local copies are removed; absent: never.",
+        examples=[{"after": "7d", "copies": 2}],
+    )
+
     @field_validator("store")
     @classmethod
     def _fits_the_watches(cls, store: IrodsStore | FolderStore, info: ValidationInfo) -> IrodsStore | FolderStore:
@@ -249,6 +262,31 @@ class Document(Section):
             except ValueError as error:
                 raise _at("collection", f"{error} (for watch[{number}])") from None
         return store
+
+    @field_validator("copies")
+    @classmethod
+    def _are_elsewhere(
+        cls, copies: tuple[IrodsStore | FolderStore, ...], info: ValidationInfo
+    ) -> tuple[IrodsStore | FolderStore, ...]:
+        main = info.data.get("store")
+        for copy in copies:
+            if isinstance(copy, FolderStore):
+                for watch in info.data.get("watch", ()):
+                    if _is_below(copy.path, watch.path):
+                        raise ValueError(
+                            f"{copy.path} lies in {watch.path}, so that what is stored would be found again"
+                        )
+                if isinstance(main, FolderStore) and _is_below(copy.path, main.path):
+                    raise ValueError(f"{copy.path} lies in the store itself, which makes it no second copy")
+        return copies
+
+    @field_validator("release")
+    @classmethod
+    def _can_be_demanded(cls, release: Release | None, info: ValidationInfo) -> Release | None:
+        there = 1 + len(info.data.get("copies", ()))
+        if release and release.copies > there:
+            raise _at("copies", f"{release.copies} copies are demanded, and this profile names {there}")
+        return release
 
     @field_validator("access")
     @classmethod

@@ -75,7 +75,8 @@ def problem(route: Route, sentence: str, places: Mapping[Route, tuple[int, int]]
 def _route(details: ErrorDetails, wording: Wording) -> Route:
     route = details["loc"]
     if len(wording.sections.get(str(route[0]) if route else "", ())) > 1:
-        route = route[:1] + route[2:]  # after it pydantic names the kind, which is no key
+        behind = 2 if len(route) > 1 and isinstance(route[1], int) else 1
+        route = route[:behind] + route[behind + 1 :]  # there pydantic names the kind, which is no key
     if details["type"] == "union_tag_invalid":
         return (*route, "kind")
     return (*route, details["ctx"]["key"]) if details["type"] == "at_key" else route

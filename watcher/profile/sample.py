@@ -67,6 +67,8 @@ watch:
 #   amqp: null                        # as in {{url: {{env: AMQP_URL}}, exchange: image-sets}}
 #   omero: null                       # files for an in-place import, as in {{mount: /mnt/irods}}
 
+# release: null                       # null: local files are never removed; else as in {{after: 7d, copies: 2}}
+
 store:
 {store}"""
 
@@ -78,6 +80,7 @@ _IRODS: Final = """\
   # resource: imagesResc              # absent: the server decides
   # connections: 4
 
+# copies: []                          # further places for each set, as in [{{kind: folder, path: //backup/facility}}]
 # access: []                          # who may read a published set, as in [{{who: "{{scientist}}", level: read}}]
 """
 

@@ -160,14 +160,13 @@ store: {kind: irods, collection: zone/x, connections: 04}
         "8:14: watch[1].include: this must be a list; write for example `include: ['**/*.czi']`",
         "9:21: complete.deadline: there is nothing here; write for example `deadline: 24h`",
         "9:36: complete.incomplete: 'holt' is none of 'hold' or 'deliver'",
-        "10:1: copies: this version does not make second copies yet; take this out of the profile",
         "11:34: store.collection: its last part must hold {set}, so that each set has a collection of its own",
         "11:55: store.connections: '04' is not a whole number (no quotes, no zeros before it); "
         "write for example `connections: 4`",
     ]
 
 
-KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff"
+KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff, copies, release"
 INSTRUMENT, WATCH, STORE = MINIMAL.splitlines(keepends=True)
 EXAMPLE_STORE = "`store: {kind: irods, collection: '/zone/home/facility/{instrument}/{set}'}`"
 EXAMPLE_WATCH = "`watch: [{path: 'D:/Data'}]`"
@@ -422,7 +421,7 @@ def test_a_mistake_is_told_with_its_place_and_its_cure(tmp_path: Path, text: str
     assert refused(tmp_path, text) == [problem]
 
 
-@pytest.mark.parametrize("key", ["copies", "release", "notify", "web"])
+@pytest.mark.parametrize("key", ["notify", "web"])
 def test_what_this_version_does_not_do_is_never_passed_over(tmp_path: Path, key: str) -> None:
     (problem,) = refused(tmp_path, MINIMAL + f"{key}: {{a: b}}\n")
     assert problem.startswith(f"4:1: {key}: this version does not ")

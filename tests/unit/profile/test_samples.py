@@ -38,6 +38,7 @@ from watcher.profile.people import (
     PeopleColumns,
     Sessions,
 )
+from watcher.profile.release import Release
 from watcher.profile.sample import sample
 from watcher.profile.yaml_text import Route, parse
 
@@ -88,6 +89,7 @@ def test_the_schema_file_is_current() -> None:
         Webhook,
         Amqp,
         OmeroImport,
+        Release,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
