@@ -101,7 +101,8 @@ class ImageSet:
     `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it;
     `cleared` whether all its files were removed from the disk after publication. `unseen_at` is when its folder was
     looked at before it was first seen, None if never. `on_hold` is why a person holds it back, "" if nobody does;
-    `files` and `bytes` are what its member list has, frozen or so far.
+    `files` and `bytes` are what its member list has, frozen or so far. `replicas` is how many good ones of each member
+    the store's catalogue had at least, as its metadata say; 0 before it was verified.
     `revision` grows with each change, so that a decision taken on an older one is refused.
     """
 
@@ -136,6 +137,7 @@ class ImageSet:
     on_hold: str = ""
     files: int = 0
     bytes: int = 0
+    replicas: int = 0
     embedded: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -10,6 +10,7 @@ from typing import Self
 
 from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
+from watcher.journal.copies import Copies, Copy
 from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
@@ -22,6 +23,8 @@ __all__ = [
     "Attributions",
     "Backlog",
     "Collections",
+    "Copies",
+    "Copy",
     "Files",
     "Handoffs",
     "Journal",
@@ -65,6 +68,7 @@ class Journal:
         self.attributions = Attributions(self.database)
         self.outbox = Outbox(self.database)
         self.handoffs = Handoffs(self.database)
+        self.copies = Copies(self.database)
 
     @contextlib.contextmanager
     def scratch(self, name: str, content: bytes) -> Iterator[Path]:
@@ -93,6 +97,7 @@ class Journal:
             for change in ("last_change = ?1 WHERE last_change > ?1", "retry_at = 0 WHERE retry_at > ?1 + 3600"):
                 sql.execute(f"UPDATE image_set SET {change} AND state NOT IN ('published', 'superseded')", (now,))
             sql.execute("UPDATE event SET retry_at = 0 WHERE accepted_at IS NULL AND retry_at > ?1 + 3600", (now,))
+            sql.execute("UPDATE copy SET retry_at = 0 WHERE retry_at > ?1 + 3600", (now,))
             for change in ("look_at = ?1 WHERE look_at > ?1 + 3600", "since = ?1 WHERE since > ?1"):
                 sql.execute(f"UPDATE handoff SET {change}", (now,))
 

@@ -19,7 +19,8 @@ _PAGES: Final = 100
 _FORGOTTEN: Final = """published_at < ?2 AND (cleared = 1 OR state = 'superseded') AND NOT EXISTS (
     SELECT 1 FROM image_set AS later WHERE later.root = image_set.root AND later.folder = image_set.folder
     AND later.name = image_set.name AND later.version > image_set.version
-    AND later.state IN ('growing', 'complete', 'valid'))"""
+    AND later.state IN ('growing', 'complete', 'valid'))
+    AND NOT EXISTS (SELECT 1 FROM copy WHERE set_id = image_set.id AND wanted = 1)"""
 
 
 def prune(database: Database, now: float, watched: Collection[Path]) -> Iterator[None]:

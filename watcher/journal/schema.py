@@ -196,17 +196,26 @@ CREATE INDEX handoff_state ON handoff (agent, state);
 
 # The local copy: where else each set is, what was looked at again, what was put aside and removed here.
 _FIFTH = """
+ALTER TABLE image_set ADD COLUMN replicas INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE copy (
     set_id TEXT NOT NULL REFERENCES image_set (id),
     name TEXT NOT NULL,
     collection TEXT,
     verified_at REAL,
+    wanted INTEGER NOT NULL DEFAULT 0,
+    revision INTEGER NOT NULL DEFAULT 0,
     retry_at REAL NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     problem TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (set_id, name)
 ) WITHOUT ROWID;
-CREATE INDEX copy_wanted ON copy (name, retry_at) WHERE verified_at IS NULL;
+CREATE INDEX copy_wanted ON copy (name, retry_at) WHERE wanted = 1;
+CREATE TABLE copy_withdrawal (
+    name TEXT NOT NULL,
+    collection TEXT NOT NULL,
+    set_id TEXT NOT NULL,
+    PRIMARY KEY (name, collection)
+) WITHOUT ROWID;
 CREATE TABLE looked_at (
     set_id TEXT PRIMARY KEY REFERENCES image_set (id),
     at REAL NOT NULL,

@@ -277,6 +277,12 @@ class Sets:
                    WHERE id = ? AND collection IS NOT NULL""",
                 (image_set.id,),
             )
+            sql.execute(
+                """INSERT OR REPLACE INTO copy_withdrawal SELECT name, collection, set_id FROM copy
+                   WHERE set_id = ? AND collection IS NOT NULL""",
+                (image_set.id,),
+            )
+            sql.execute("DELETE FROM copy WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM leftover WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM history WHERE set_id = ?", (image_set.id,))

@@ -1,5 +1,7 @@
 """Asking the store's own catalogue whether every member is there as it was read from the disk."""
 
+from collections.abc import Iterable, Mapping
+
 from watcher.errors import FixityError
 from watcher.journal import Journal
 from watcher.model import ImageSet, Member, State
@@ -19,17 +21,28 @@ def verify(image_set: ImageSet, journal: Journal, session: Session, now: float) 
             session.remove(collection, target)
     there = session.replicas(collection)
     members = journal.sets.members(image_set.id)
-    wanting = {member.target: problem for member in members if (problem := _problem(member, there.get(member.target)))}
-    if not wanting:
-        return journal.sets.advance(image_set, State.VERIFIED, now, f"{len(members)} files confirmed by the catalogue")
+    missing = wanting(members, there)
+    if not missing:
+        note, replicas = f"{len(members)} files confirmed by the catalogue", replicas_of(members, there)
+        return journal.sets.advance(image_set, State.VERIFIED, now, note, replicas=replicas)
     with journal.database.transaction():
         for member in members:
-            if member.target in wanting:
+            if member.target in missing:
                 journal.sets.sent(image_set, member, None)
         journal.sets.advance(image_set, State.VALID, now, "files must be sent again")
-    target, problem = next(iter(wanting.items()))
-    others = f" (and {len(wanting) - 1} other files)" if len(wanting) > 1 else ""
+    target, problem = next(iter(missing.items()))
+    others = f" (and {len(missing) - 1} other files)" if len(missing) > 1 else ""
     raise FixityError(f"{collection}/{target}: {problem}{others}")
+
+
+def wanting(members: Iterable[Member], there: Mapping[str, Replica]) -> dict[str, str]:
+    """What the catalogue does not confirm of the members, in words, by target; {} if all of them are safe there."""
+    return {one.target: problem for one in members if (problem := _problem(one, there.get(one.target)))}
+
+
+def replicas_of(members: Iterable[Member], there: Mapping[str, Replica]) -> int:
+    """How many good replicas there are at least of each member."""
+    return min((there[member.target].copies for member in members), default=0)
 
 
 def _problem(member: Member, replica: Replica | None) -> str:

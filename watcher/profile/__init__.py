@@ -3,15 +3,29 @@
 from watcher.profile.handoff import Amqp, Handoff, Webhook
 from watcher.profile.limits import Limits
 from watcher.profile.loader import load
-from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
+from watcher.profile.models import (
+    MAIN,
+    Complete,
+    FolderCopy,
+    FolderStore,
+    Instrument,
+    IrodsCopy,
+    IrodsStore,
+    Profile,
+    Sets,
+    Watch,
+)
 from watcher.profile.secret import Secret
 
 __all__ = [
+    "MAIN",
     "Amqp",
     "Complete",
+    "FolderCopy",
     "FolderStore",
     "Handoff",
     "Instrument",
+    "IrodsCopy",
     "IrodsStore",
     "Limits",
     "Profile",

@@ -2,8 +2,10 @@
 
 import os.path
 import zoneinfo
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -48,6 +50,10 @@ def _can_match(text: str) -> str:
 def _can_be_filled(text: str) -> str:
     components(text)
     return text
+
+
+def _can_be_filled_or_absent(text: str) -> str:
+    return _can_be_filled(text) if text else text
 
 
 class Instrument(Section):
@@ -192,6 +198,42 @@ class FolderStore(Section):
         return collection
 
 
+class IrodsCopy(IrodsStore):
+    """Sets are copied into another zone, or into another collection of the same."""
+
+    name: Annotated[Text, AfterValidator(_one_name)] | None = Field(
+        default=None, description="What this copy is called; absent: the name of its zone.", examples=["other-zone"]
+    )
+
+    @property
+    def called(self) -> str:
+        """What this copy is called in the journal and to people."""
+        return self.name or self.collection.split("/")[1]
+
+
+class FolderCopy(FolderStore):
+    """Sets are copied into a folder."""
+
+    name: Annotated[Text, AfterValidator(_one_name)] | None = Field(
+        default=None, description="What this copy is called; absent: the name of its folder.", examples=["backup"]
+    )
+    collection: Annotated[str, AfterValidator(_can_be_filled_or_absent)] = Field(
+        default="",
+        description="Where below that folder each set goes; absent: at the place that it has in the store, without the "
+        "zone and its `home`.",
+        examples=["{year}/{instrument}/{set}"],
+    )
+
+    @property
+    def called(self) -> str:
+        """What this copy is called in the journal and to people."""
+        return self.name or self.path.name or str(self.path)
+
+
+#: What the store itself is called where copies have names.
+MAIN: Final = "main"
+
+
 class Document(Section):
     """The profile of one instrument for irods-watcher."""
 
@@ -237,10 +279,10 @@ class Document(Section):
         examples=[{"agent": "omero"}],
     )
 
-    copies: tuple[Annotated[IrodsStore | FolderStore, Field(discriminator="kind")], ...] = Field(
+    copies: tuple[Annotated[IrodsCopy | FolderCopy, Field(discriminator="kind")], ...] = Field(
         default=(),
         max_length=8,
-        description="Further places that each published set is copied to.",
+        description="Further places that each published set is copied to; the limits hold for each by itself.",
         examples=[[{"kind": "folder", "path": "//backup/facility"}]],
     )
     release: Release | None = Field(
@@ -252,32 +294,24 @@ class Document(Section):
     @field_validator("store")
     @classmethod
     def _fits_the_watches(cls, store: IrodsStore | FolderStore, info: ValidationInfo) -> IrodsStore | FolderStore:
-        for number, watch in enumerate(info.data.get("watch", ())):
-            if isinstance(store, FolderStore) and _is_below(store.path, watch.path):
-                raise _at(
-                    "path", f"{store.path} lies in watch[{number}].path, so that what is stored would be found again"
-                )
-            try:
-                Template(store.collection, (*FIELDS, *Capture(watch.capture).names))
-            except ValueError as error:
-                raise _at("collection", f"{error} (for watch[{number}])") from None
+        _check_place(store, info.data.get("watch", ()))
         return store
 
     @field_validator("copies")
     @classmethod
     def _are_elsewhere(
-        cls, copies: tuple[IrodsStore | FolderStore, ...], info: ValidationInfo
-    ) -> tuple[IrodsStore | FolderStore, ...]:
+        cls, copies: tuple[IrodsCopy | FolderCopy, ...], info: ValidationInfo
+    ) -> tuple[IrodsCopy | FolderCopy, ...]:
         main = info.data.get("store")
-        for copy in copies:
-            if isinstance(copy, FolderStore):
-                for watch in info.data.get("watch", ()):
-                    if _is_below(copy.path, watch.path):
-                        raise ValueError(
-                            f"{copy.path} lies in {watch.path}, so that what is stored would be found again"
-                        )
-                if isinstance(main, FolderStore) and _is_below(copy.path, main.path):
-                    raise ValueError(f"{copy.path} lies in the store itself, which makes it no second copy")
+        for number, copy in enumerate(copies):
+            _check_place(copy, info.data.get("watch", ()))
+            if isinstance(main, FolderStore) and isinstance(copy, FolderStore) and _is_below(copy.path, main.path):
+                raise ValueError(f"{copy.path} lies in the store itself, which makes it no second copy")
+            if any(_same_place(copy, other) for other in (main, *copies[:number])):
+                raise ValueError(f"{copy.called}: sets go to this place already, which makes it no further copy")
+        twice = [name for name, count in Counter([MAIN, *(copy.called for copy in copies)]).items() if count > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is what two of the places are called; give each a `name` of its own")
         return copies
 
     @field_validator("release")
@@ -305,6 +339,26 @@ class Profile(Document):
 
 def _at(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("at_key", "{message}", {"message": message, "key": key})
+
+
+def _check_place(store: IrodsStore | FolderStore, watches: Collection[Watch]) -> None:
+    """Whether sets of all the watched folders can go there. Raises PydanticCustomError."""
+    for number, watch in enumerate(watches):
+        if isinstance(store, FolderStore) and _is_below(store.path, watch.path):
+            raise _at("path", f"{store.path} lies in watch[{number}].path, so that what is stored would be found again")
+        try:
+            if store.collection:
+                Template(store.collection, (*FIELDS, *Capture(watch.capture).names))
+        except ValueError as error:
+            raise _at("collection", f"{error} (for watch[{number}])") from None
+
+
+def _same_place(one: IrodsStore | FolderStore, other: IrodsStore | FolderStore | None) -> bool:
+    if isinstance(one, FolderStore) and isinstance(other, FolderStore):
+        return os.path.normpath(one.path) == os.path.normpath(other.path)
+    if isinstance(one, IrodsStore) and isinstance(other, IrodsStore):
+        return one.collection == other.collection  # which begins with the zone
+    return False
 
 
 def _is_below(path: Path, folder: Path) -> bool:

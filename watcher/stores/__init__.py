@@ -1,13 +1,30 @@
 """Where image sets go. One module a kind of store; this is the registry."""
 
+from collections.abc import Mapping
+
 from watcher.profile import FolderStore as FolderSection
+from watcher.profile import IrodsStore as IrodsSection
 from watcher.profile import Profile
 from watcher.stores.base import Store
 
 
 def open_store(profile: Profile) -> Store:
     """The store that a profile names; nothing is connected yet. Raises ConfigurationError."""
+    return _open(profile.store)
+
+
+def open_copies(profile: Profile) -> Mapping[str, Store]:
+    """The further stores that a profile names, by what they are called. Raises ConfigurationError."""
+    return {section.called: _open(section) for section in profile.copies}
+
+
+def workers_for(profile: Profile) -> int:
+    """How many connections to the store the profile allows; a disk gains nothing from more than two."""
     section = profile.store
+    return 2 if isinstance(section, FolderSection) else section.connections
+
+
+def _open(section: FolderSection | IrodsSection) -> Store:
     if isinstance(section, FolderSection):
         from watcher.stores.folder import FolderStore
 
@@ -16,9 +33,3 @@ def open_store(profile: Profile) -> Store:
 
     password = section.password.reveal() if section.password else None
     return IrodsStore(section.environment, password=password, resource=section.resource)
-
-
-def workers_for(profile: Profile) -> int:
-    """How many connections to the store the profile allows; a disk gains nothing from more than two."""
-    section = profile.store
-    return 2 if isinstance(section, FolderSection) else section.connections

@@ -1,7 +1,7 @@
 """The Store protocol: where image sets go, and what every such place must be able to answer."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol, Self
 
@@ -18,11 +18,15 @@ class Replica:
     """What the store's own catalogue says of one data object.
 
     size in bytes; sha256 as lower-case hex, None if the catalogue holds none; good only if the catalogue says so.
+    `copies` counts the good replicas that this is, all of which are the same, and `stale` those that are out of date;
+    two that differ only in these are equal, because they are the same bytes.
     """
 
     size: int
     sha256: str | None
     good: bool
+    copies: int = field(default=1, compare=False)
+    stale: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,10 @@ class Store(Protocol):
 
     def check_names(self, targets: Iterable[str]) -> None:
         """Raise NameRefused, naming both, if the store would make one of two of these targets of a set."""
+        ...
+
+    def place(self, collection: str) -> str:
+        """Where a collection is, for people and for other programs: a path on a disk, or in a zone."""
         ...
 
     def check(self, base: str, *, used: bool = False) -> None:

@@ -66,6 +66,10 @@ class FolderStore:
                 cure="rename one of the two, then `irods-watcher retry`",
             )
 
+    def place(self, collection: str) -> str:
+        """The path of the set's folder."""
+        return str(self.path / collection)
+
     def check(self, base: str, *, used: bool = False) -> None:  # noqa: ARG002 - collections are made here as they are needed
         """Raise TargetMissing or StoreUnreachable if the archive is not there, NotAllowed if it cannot be written."""
         self._used = self._used or used

@@ -33,6 +33,15 @@ def test_replicas_taken_together(rows: list[tuple[str, ...]], found: Found) -> N
     assert combine(rows) == found
 
 
+@pytest.mark.parametrize(
+    ("states", "copies", "stale"), [("1", 1, 0), ("11", 2, 0), ("101", 2, 1), ("00", 0, 2), ("12", 1, 0), ("2", 0, 0)]
+)
+def test_good_and_stale_replicas_are_counted(states: str, copies: int, stale: int) -> None:
+    found = combine([("6", SHA2, state) for state in states]).replica
+    assert (found.copies, found.stale) == (copies, stale)
+
+
 def test_good_replicas_that_differ_are_not_good() -> None:
     assert not combine([("6", SHA2, "1"), ("6", OTHER, "1")]).replica.good
+    assert combine([("6", SHA2, "1"), ("6", OTHER, "1")]).replica.copies == 0
     assert not combine([("6", SHA2, "1"), ("7", SHA2, "1")]).replica.good

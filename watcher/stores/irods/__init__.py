@@ -84,6 +84,10 @@ class IrodsStore:
     def check_names(self, targets: Iterable[str]) -> None:
         """Nothing to refuse: the catalogue tells all names apart."""
 
+    def place(self, collection: str) -> str:
+        """The collection itself, which begins with its zone."""
+        return collection
+
     def check(self, base: str, *, used: bool = False) -> None:  # noqa: ARG002 - the catalogue needs no such hint
         """Connect, log in, and look for `base`. Raises StoreUnreachable, LoginRefused or TargetMissing."""
         with self.session() as session:

@@ -220,10 +220,12 @@ def _superset(path: str) -> str:
 def combine(rows: list[tuple[str, ...]]) -> Found:
     """Good if at least one replica is, and all good ones are the same."""
     replicas = [(int(size), _hex(checksum), int(status)) for size, checksum, status in rows]
-    good = {(size, sha256) for size, sha256, status in replicas if status == _GOOD}
-    size, sha256 = next(iter(good)) if good else replicas[0][:2]
-    half = size if [status for *_, status in replicas] == [_STALE] else 0
-    return Found(Replica(size, sha256, len(good) == 1), any(status > _GOOD for *_, status in replicas), half)
+    good = [(size, sha256) for size, sha256, status in replicas if status == _GOOD]
+    is_good = len(set(good)) == 1
+    size, sha256 = good[0] if good else replicas[0][:2]
+    states = [status for *_, status in replicas]
+    replica = Replica(size, sha256, is_good, copies=len(good) if is_good else 0, stale=states.count(_STALE))
+    return Found(replica, any(status > _GOOD for status in states), size if states == [_STALE] else 0)
 
 
 def _hex(checksum: str) -> str | None:

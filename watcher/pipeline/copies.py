@@ -1,0 +1,62 @@
+"""Which stores hold a set, by what their own catalogues say at this moment: the main one, and those of the copies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from watcher.errors import JournalError, WatcherError
+from watcher.journal import Journal
+from watcher.model import IDENTIFIER, Avu, ImageSet, Member
+from watcher.pipeline.verify import wanting
+from watcher.profile import MAIN
+from watcher.provenance import manifest
+from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
+from watcher.stores.base import Session
+
+
+def evidence(image_set: ImageSet, members: Sequence[Member], session: Session) -> list[str]:
+    """What is wanting of a published set where this session goes, asked now, in words; [] if nothing is.
+
+    Nothing is wanting if `image_set.collection` is labelled with this set's id, marked as published, and names the
+    manifest that these members make, and if that manifest and every member are there, good, with their size and
+    SHA-256. A disk is read again for it. Raises what a session raises.
+    """
+    unsent = [f"{member.target}: it is not known what was sent of it" for member in members if member.sha256 is None]
+    if unsent or not members:
+        return unsent or ["it is not known which files the set has"]
+    collection = image_set.collection or ""
+    avus, digest = session.avus(collection), manifest.digest(members)
+    found = []
+    if Avu(IDENTIFIER, image_set.id) not in avus:
+        return [f"{collection}: it is not labelled as this set's"]
+    if not avus & {COMPLETE, SUPERSEDED}:
+        found.append(f"{collection}: it is not marked as published")
+    if Avu(MANIFEST_DIGEST, digest) not in avus:
+        found.append(f"{collection}: it was published with other files")
+    there = session.replicas(collection)
+    found += (f"{target}: {problem}" for target, problem in wanting(members, there).items())
+    listed = there.get(manifest.NAME)
+    if listed is None or not listed.good or listed.sha256 != digest:
+        found.append(f"{manifest.NAME}: it is not the manifest of these files")
+    return found
+
+
+def evidence_everywhere(
+    image_set: ImageSet, members: Sequence[Member], journal: Journal, sessions: Mapping[str, Session]
+) -> dict[str, list[str]]:
+    """What is wanting in each of these stores, by their names (`MAIN`, and those of the profile's copies), asked now.
+
+    A store that cannot be asked wants that. Raises JournalError.
+    """
+    places = {MAIN: image_set.collection} | {copy.name: copy.collection for copy in journal.copies.of(image_set.id)}
+    found = {}
+    for name, session in sessions.items():
+        try:
+            place = places.get(name)
+            found[name] = (
+                evidence(replace(image_set, collection=place), members, session) if place else ["it was not sent there"]
+            )
+        except JournalError:
+            raise
+        except WatcherError as error:
+            found[name] = [str(error)]
+    return found
