@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -23,13 +23,16 @@ from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.duties import Duties, Duty
 from watcher.pipeline.early import Early
+from watcher.pipeline.elsewhere import elsewhere
 from watcher.pipeline.handoff import Line
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
+from watcher.pipeline.mirror import Mirror
 from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
-from watcher.pipeline.patience import LONGEST_WAIT
+from watcher.pipeline.patience import LONGEST_WAIT, SOON
 from watcher.pipeline.progress import Progress
+from watcher.pipeline.sharing import Relay, Sharing
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
@@ -85,12 +88,14 @@ class Daemon:
         *,
         clock: Clock | None = None,
         store: Store | None = None,
+        copies: Mapping[str, Store] | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
     ) -> None:
         self.profile = profile
         self.journal = journal
         self.store = store or open_store(profile)
+        self._elsewhere = elsewhere(profile, copies)
         self._sinks = open_sinks(profile) if sinks is None else sinks
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
@@ -100,19 +105,12 @@ class Daemon:
             "version": __version__,
         })  # fmt: skip
         journal.outbox.keep_only(profile.handoff.sinks)
+        journal.copies.keep_only([copy.called for copy in profile.copies])
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()
-        zone = profile.instrument.timezone
-        self._manners = Manners(
-            profile.limits,
-            ZoneInfo(zone) if zone else None,
-            self._clock,
-            acquires(profile, journal, self._clock),
-            lambda seconds: self._clock.wait(seconds, self._stop),
-            # Hours are those of the clock on the wall, also when somebody sets it.
-            **({} if clock else {"wall": time.time}),
-        )
+        self._wall = None if clock else time.time
+        self._manners = self._new_manners()
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
         self._listener = _Stoppable(
@@ -154,10 +152,10 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
-        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
-            conveyor = self._conveyor(crew)
+        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as (crew, mirrors, sharing):
+            conveyor = self._conveyor(crew, sharing)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress])
+            duties = self._duties(crew, BETWEEN, more=[self._progress, *mirrors])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -174,7 +172,7 @@ class Daemon:
     def once(self) -> Round:
         """Take everything that is finished now to the store, and say what is not safe yet."""
         result = Round()
-        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
+        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as (crew, mirrors, sharing):
             self._settle(result)
             try:
                 if is_paused := paused(self.journal):
@@ -183,10 +181,12 @@ class Daemon:
                     self.check_store()
                     self.journal.note("store", "")
                 Withdrawals(self.journal, crew, self._clock).clear()
-                self._drain(self._way(crew))
+                self._drain(self._way(crew, sharing))
             except WatcherError as error:
                 result.store_trouble = error
             self._duties(crew, store_answers=result.store_trouble is None).once()
+            if result.store_trouble is None:
+                self._drain_copies(mirrors)
         result.unsafe = self.journal.sets.in_states(State.GROWING, State.HELD, *UNDER_WAY)
         return result
 
@@ -235,16 +235,56 @@ class Daemon:
             self._listener.trouble(where, told.get(where, ""))
         self._told_of_registers = set(told)
 
+    def _drain_copies(self, mirrors: Sequence[Mirror]) -> None:
+        """Make every copy that can be made now, however long it takes; its progress ends it if that is asked for."""
+        for mirror in mirrors:
+            while not self.stopping and (wait := mirror.round()) <= SOON:
+                self._clock.wait(wait, self._stop)
+
     def _crew(self) -> Crew:
         return Crew(self.store, workers_for(self.profile))
 
-    def _way(self, crew: Crew) -> Way:
-        return Way(
-            self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener, self.attribute
+    @contextlib.contextmanager
+    def _crews(self) -> Iterator[tuple[Crew, Sequence[Mirror], Sharing]]:
+        """The crew of the store, and for each further one what brings sets there, with a crew of its own."""
+        with contextlib.ExitStack() as stack:
+            others = [stack.enter_context(Crew(there.store, there.workers)) for there in self._elsewhere]
+            # The last to come is the first to go: what the others still wait for comes from it.
+            crew = stack.enter_context(self._crew())
+            mirrors, relays = [], []
+            for there, other in zip(self._elsewhere, others, strict=True):
+                spent = self._listener.spending(self._new_manners())
+                trouble = self._listener.trouble
+                relays.append(relay := Relay(there, self.journal, other, self._clock, spent, trouble))
+                mirrors.append(
+                    Mirror(
+                        there, self.journal, other, relay, crew, self.store, self._clock,
+                        spent=spent, resting=self._resting, stopping=self._stop.is_set, trouble=trouble,
+                    )
+                )  # fmt: skip
+            yield crew, mirrors, Sharing(relays)
+
+    def _new_manners(self) -> Manners:
+        """The limits of the profile for one store."""
+        zone = self.profile.instrument.timezone
+        return Manners(
+            self.profile.limits,
+            ZoneInfo(zone) if zone else None,
+            self._clock,
+            acquires(self.profile, self.journal, self._clock),
+            lambda seconds: self._clock.wait(seconds, self._stop),
+            # Hours are those of the clock on the wall, also when somebody sets it.
+            wall=self._wall,
         )
 
-    def _conveyor(self, crew: Crew) -> Conveyor:
-        way = self._way(crew)
+    def _way(self, crew: Crew, sharing: Sharing) -> Way:
+        return Way(
+            self.profile, self.journal, self.store, self.destinations, crew, self._clock, self._listener,
+            self.attribute, sharing=sharing,
+        )  # fmt: skip
+
+    def _conveyor(self, crew: Crew, sharing: Sharing) -> Conveyor:
+        way = self._way(crew, sharing)
         early = Early(self.profile, self.journal, self.store, way.sending, self._clock)
         return Conveyor(
             self.profile, self.journal, way, early, crew, self._clock,
@@ -433,6 +473,18 @@ class _Stoppable:
             raise Stopped("the watcher stops")
         if is_paused := self._pausing():
             raise is_paused
+
+    def spending(self, manners: Manners) -> Callable[[int], None]:
+        """What bytes that are sent elsewhere are told to: it slows or stops that transfer alone."""
+
+        def spent(count: int) -> None:
+            manners.spend(count)
+            if self._stop.is_set():
+                raise Stopped("the watcher stops")
+            if is_paused := self._pausing():
+                raise is_paused
+
+        return spent
 
     def is_new(self, where: str, what: str) -> bool:
         """Whether something else is wrong there now than when it was last told."""

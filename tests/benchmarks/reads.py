@@ -1,5 +1,6 @@
 """Bytes read from the disk for a byte delivered, by the whole way from the watched folder to publication."""
 
+import json
 from pathlib import Path
 from unittest import mock
 
@@ -21,6 +22,12 @@ def run(place: Path, *, small: bool) -> None:
         "20 KB files (single lane)": {"files": 50 if small else 500},
         "40 MiB files (stream lane)": {"large": 2 if small else 8},
         "OME-TIFF z-stacks": {"stacks": 2 if small else 20},
+        "all of these, with a second copy": {
+            "files": 50 if small else 500,
+            "large": 2 if small else 8,
+            "stacks": 2 if small else 20,
+            "copies": 1,
+        },
     }
     rows: list[tuple[str, ...]] = []
     for name, content in kinds.items():
@@ -41,10 +48,14 @@ def run(place: Path, *, small: bool) -> None:
             tell(f"  {name}: {found['uncounted']:.0f} openings of source files that were not counted")
     table(("", "files", "MiB", "delivery", "formats", "formats, bytes/file", "disk"), rows)
     tell("  delivery, formats: what read() returned, for a byte delivered; disk: what the kernel fetched for it all")
+    tell("  a second copy, in a folder, is not counted as delivered; `disk` has the reading back that proves it")
 
 
-def measure(place: Path, *, files: int = 0, large: int = 0, stacks: int = 0) -> Figures:
-    """Bytes that were delivered, and read by the delivery, by the formats, and by the kernel from the disk."""
+def measure(place: Path, *, files: int = 0, large: int = 0, stacks: int = 0, copies: int = 0) -> Figures:
+    """Bytes that were delivered, and read by the delivery, by the formats, and by the kernel from the disk.
+
+    With `copies` they go to so many folders as well; `copied` is what is there then.
+    """
     data = place / "data"
     data.mkdir(parents=True)
     for number in range(files):
@@ -54,13 +65,19 @@ def measure(place: Path, *, files: int = 0, large: int = 0, stacks: int = 0) -> 
     for number in range(stacks):
         simulate.ome_tiff_series(data / f"stack-{number}", f"stack-{number}", pause=lambda _: None, seed=number)
     with test_server(place) as zone:
-        path = write_profile(place, zone, data, "reads", sets="auto")
+        folders = [place / f"copy-{number}" for number in range(copies)]
+        for folder in folders:
+            folder.mkdir()
+        more = f"copies: {json.dumps([{'kind': 'folder', 'path': str(folder)} for folder in folders])}\n"
+        path = write_profile(place, zone, data, "reads", sets="auto", more=more)
         found: Figures = fresh(counted, str(path), str(place))
         assert zone.server
         stored = zone.server.ask("objects", prefix=HOME)
     members = [item for path, item in stored.items() if Path(path).name not in names.SIDECARS]
     found["delivered"] = sum(item["size"] for item in members if item["status"] == 1)
     found["files"] = len(members)
+    files_there = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    found["copied"] = sum(path.stat().st_size for path in files_there if path.name not in names.SIDECARS)
     return found
 
 

@@ -35,6 +35,13 @@ def test_each_byte_is_read_once_for_delivery(tmp_path: Path) -> None:
     assert found["uncounted"] == 0
 
 
+def test_a_second_copy_costs_no_second_read(tmp_path: Path) -> None:
+    found = reads.measure(tmp_path, files=60, large=1, stacks=1, copies=2)
+    assert found["source"] == found["delivered"]
+    assert found["copied"] == 2 * found["delivered"]
+    assert found["uncounted"] == 0
+
+
 def test_the_sweep_is_measured(tmp_path: Path) -> None:
     found = sweep.measure(tmp_path, files=400)
     assert all(found[f"{name}: cpu"] >= 0 for name in sweep.CASES)

@@ -1,9 +1,11 @@
 """The catalogue of the zone: every agent reads and changes it under its one lock."""
 
 import itertools
+import shutil
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from .codes import Code, RefusedError
@@ -208,7 +210,17 @@ class Catalogue:
         """Take a data object out of the catalogue and delete its body."""
         item.collection.objects.pop(item.name)
         del self.objects_by_id[item.id]
-        item.location.unlink(missing_ok=True)
+        for replica in item.replicas:
+            replica.location.unlink(missing_ok=True)
+
+    def replicate(self, item: DataObject, resource: str) -> DataObject:
+        """Make one more replica of a data object, with its bytes and what is known of it now (`irepl`)."""
+        number = len(item.replicas)
+        location = item.location.with_name(f"{item.id}-{number}")
+        shutil.copyfile(item.location, location)
+        made = replace(item, resource=resource, location=location, number=number, further=[])
+        item.further.append(made)
+        return made
 
     def require(self, user: User, entity: Entity, level: int) -> None:
         """Refuse unless `user` holds `level`."""

@@ -96,7 +96,7 @@ def columns(zone: Zone) -> dict[int, Column]:
         401: Column("object", lambda row: str(row.id), numeric=True),
         402: Column("object", lambda row: str(row.collection.id), numeric=True),
         403: Column("object", lambda row: row.name),
-        404: Column("object", lambda _: "0", numeric=True),
+        404: Column("object", lambda row: str(row.number), numeric=True),
         405: Column("object", lambda _: ""),
         406: Column("object", lambda row: row.type),
         407: Column("object", lambda row: str(row.size), numeric=True),

@@ -1,4 +1,4 @@
-"""What the catalogue holds: users, collections, data objects with their one replica, AVUs."""
+"""What the catalogue holds: users, collections, data objects with their replicas, AVUs."""
 
 import time
 from dataclasses import dataclass, field
@@ -72,7 +72,10 @@ class Collection:
 
 @dataclass(slots=True, eq=False)
 class DataObject:
-    """A data object and its only replica; `token` is set while somebody has it open for writing."""
+    """A data object and its replica; `token` is set while somebody has it open for writing.
+
+    `further` are replicas that were made of it, each with a number, resource, status, checksum and body of its own.
+    """
 
     id: int
     name: str
@@ -89,6 +92,13 @@ class DataObject:
     avus: dict[Triple, Avu] = field(default_factory=dict)
     created: str = field(default_factory=now)
     modified: str = field(default_factory=now)
+    number: int = 0
+    further: "list[DataObject]" = field(default_factory=list)
+
+    @property
+    def replicas(self) -> "list[DataObject]":
+        """All replicas, each as the data object with what is its own."""
+        return [self, *self.further]
 
     @property
     def path(self) -> str:

@@ -166,7 +166,7 @@ class _Join:
             if self._catalogue.visible(self._user, item) and (
                 not self._tables & _COLLECTION_TABLES or self._catalogue.visible(self._user, item.collection)
             ):
-                yield item
+                yield from item.replicas
 
     def _candidates(self) -> Iterable[DataObject]:
         by_id = self._catalogue.objects_by_id

@@ -4,7 +4,7 @@ import json
 
 from .checksums import scheme_to_verify
 from .codes import Code, RefusedError
-from .entities import INTERMEDIATE, DataObject
+from .entities import GOOD, INTERMEDIATE, DataObject
 from .exchange import AgentKilledError, Context, Handler, Reply, Request
 from .metadata import parse_included_metadata
 from .packing import pack, pack_string
@@ -97,7 +97,9 @@ def chksum(context: Context, request: Request) -> Reply:
             raise RefusedError(Code.LOCKED_DATA_OBJECT_ACCESS)
         registered = item.checksum
     if "verifyChksum" in conditions:
-        return _verify(context, item, registered)
+        # Of several replicas the good ones (dataObjChksum.h), all of them or that which would be opened.
+        good = [replica for replica in item.replicas if replica.status == GOOD]
+        return _verify(context, good if "ChksumAll" in conditions else [item])
     if registered and "forceChksum" not in conditions:
         return Reply(0, pack_string(registered))
     computed = zone.checksum(item, zone.hash_scheme)
@@ -106,14 +108,20 @@ def chksum(context: Context, request: Request) -> Reply:
     return Reply(0, pack_string(computed))
 
 
-def _verify(context: Context, item: DataObject, registered: str) -> Reply:
+def _verify(context: Context, replicas: list[DataObject]) -> Reply:
     """Nothing to say when all is well; else what differs, as JSON in the body of an error."""
-    computed = context.zone.checksum(item, scheme_to_verify(registered)) if registered else ""
-    if registered and computed == registered:
+    problems = []
+    for item in replicas:
+        registered = item.checksum
+        computed = context.zone.checksum(item, scheme_to_verify(registered)) if registered else ""
+        if not registered or computed != registered:
+            reason = f"Computed checksum [{computed}] does not match what is in the catalog [{registered}]."
+            code = int(Code.USER_CHKSUM_MISMATCH)
+            problems.append({"error_code": code, "message": reason, "severity": "error"})
+    if not problems:
         return Reply()
-    reason = f"Computed checksum [{computed}] does not match what is in the catalog [{registered}]."
-    problem = {"error_code": int(Code.USER_CHKSUM_MISMATCH), "message": reason, "severity": "error"}
-    raise RefusedError(Code.CHECK_VERIFICATION_RESULTS, reason, body=pack_string(json.dumps([problem])))
+    reason = str(problems[0]["message"])
+    raise RefusedError(Code.CHECK_VERIFICATION_RESULTS, reason, body=pack_string(json.dumps(problems)))
 
 
 def stat(context: Context, request: Request) -> Reply:

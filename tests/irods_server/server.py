@@ -172,6 +172,13 @@ class IrodsServer:
         with self._zone.catalogue.lock:
             self._zone.catalogue.add_resource(name)
 
+    def replicate(self, path: str, resource: str, *, stale: bool = False) -> Path:
+        """Make one more replica of a data object; where its bytes are."""
+        with self._zone.catalogue.lock:
+            made = self._zone.catalogue.replicate(self._zone.catalogue.object(path), resource)
+            made.status = STALE if stale else made.status
+            return made.location
+
     def make_collection(self, path: str, owner: str = "rods") -> None:
         """Create a collection and its missing parents."""
         with self._zone.catalogue.lock:

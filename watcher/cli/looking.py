@@ -18,7 +18,18 @@ from watcher.model import ImageSet, State
 from watcher.overview import handoffs, picture, records
 from watcher.overview.attention import Kind
 from watcher.overview.people import in_detail, in_one_line, session_words
-from watcher.overview.words import amount, detail, duration, files, plain, sets, some, when
+from watcher.overview.words import (
+    amount,
+    copy_of,
+    detail,
+    duration,
+    files,
+    plain,
+    sets,
+    some,
+    waiting_copies,
+    when,
+)
 from watcher.pipeline.amend import in_words
 from watcher.pipeline.explain import explain as find_reasons
 from watcher.pipeline.inspect import inspect as look_into
@@ -81,6 +92,9 @@ def _status(journal: Journal) -> Iterator[str]:
     if now.unattributed:
         unknown = f"Of {sets(now.unattributed)} it is not fully known who made them"
         yield f"{unknown}: `irods-watcher attribute --unresolved`."
+    for name, number, problem in now.copies_waiting:
+        if not problem:
+            yield f"{waiting_copies(number)} in {name}."
     quiet = [backlog for backlog in now.backlogs if not backlog.problem and not backlog.refused]
     yield from (*handoffs.sink_lines(quiet), *handoffs.agent_lines(journal))
 
@@ -148,6 +162,8 @@ def show(
         ):
             if value:
                 say(f"  {title}: {value}")
+        for copy in journal.copies.of(one.id):
+            say(f"  copy in {copy_of(copy)}")
         for line in _who(one, journal):
             say(f"  {line}")
         total = sum(member.facts.size for member in members)
@@ -160,7 +176,7 @@ def show(
 
 def _record(one: ImageSet, journal: Journal) -> dict[str, Any]:
     made_by, handoff = journal.attributions.record(one.id), journal.handoffs.of(one)
-    return records.of_set(one, journal.sets.members(one.id), made_by, handoff)
+    return records.of_set(one, journal.sets.members(one.id), made_by, handoff, journal.copies.of(one.id))
 
 
 def _who(one: ImageSet, journal: Journal) -> Iterator[str]:

@@ -5,19 +5,23 @@ from dataclasses import dataclass
 
 from watcher.journal.database import Database
 
-_COLUMNS = "name, collection, verified_at, problem, wanted, revision, attempts"
+_COLUMNS = "name, collection, place, claimed, verified_at, problem, wanted, revision, attempts"
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
     """What is known of one set in one further store, by the name that the profile gives it.
 
-    verified_at: when that store's own catalogue was last found to hold all of it (seconds since 1970), None if it is
-    not known to. `wanted`: something is to be done there; `revision` grows when there is more of that.
+    `collection` is where it goes there, and `place` says that to people. `claimed`: the collection is the set's, and
+    holds nothing but what this journal knows of. verified_at: when that store's own catalogue was last found to hold
+    all of it (seconds since 1970), None if it is not known to. `wanted`: something is to be done there; `revision`
+    grows when there is more of that.
     """
 
     name: str
     collection: str | None
+    place: str
+    claimed: bool
     verified_at: float | None
     problem: str
     wanted: bool
@@ -35,14 +39,14 @@ class Copies:
         """What is known of a set, by name."""
         rows = self._database.rows(f"SELECT {_COLUMNS} FROM copy WHERE set_id = ? ORDER BY name", (set_id,))
         return [
-            Copy(name, collection, verified_at, problem, bool(wanted), revision, attempts)
-            for name, collection, verified_at, problem, wanted, revision, attempts in rows
+            Copy(name, collection, place, bool(claimed), verified_at, problem, bool(wanted), revision, attempts)
+            for name, collection, place, claimed, verified_at, problem, wanted, revision, attempts in rows
         ]
 
     def one(self, set_id: str, name: str) -> Copy:
         """What is known of a set in one store, perhaps nothing."""
         found = (copy for copy in self.of(set_id) if copy.name == name)
-        return next(found, Copy(name, None, None, "", wanted=False, revision=0, attempts=0))
+        return next(found, Copy(name, None, "", False, None, "", False, 0, 0))
 
     def want(self, set_id: str, names: Iterable[str]) -> None:
         """These stores are to hold the set as the main one has it now."""
@@ -76,14 +80,26 @@ class Copies:
                     (name,),
                 )
 
-    def claimed(self, set_id: str, name: str, collection: str) -> None:
-        """That store has let the set have this collection, and what is in it is known to be the set's."""
+    def take(self, set_id: str, name: str, collection: str, place: str = "") -> bool:
+        """Let the set go to this collection there, before that store is asked for it.
+
+        Not if it is still to be cleared of a forgotten set, or if the set itself was forgotten.
+        """
         with self._database.transaction() as sql:
-            sql.execute(
-                """INSERT INTO copy (set_id, name, collection) VALUES (?, ?, ?)
-                   ON CONFLICT DO UPDATE SET collection = excluded.collection""",
-                (set_id, name, collection),
+            pending = "SELECT 1 FROM copy_withdrawal WHERE name = ? AND collection = ?"
+            if sql.execute(pending, (name, collection)).fetchone():
+                return False
+            done = sql.execute(
+                """INSERT INTO copy (set_id, name, collection, place) SELECT id, ?, ?, ? FROM image_set WHERE id = ?
+                   ON CONFLICT DO UPDATE SET collection = excluded.collection, place = excluded.place, claimed = 0""",
+                (name, collection, place, set_id),
             )
+            return bool(done.rowcount)
+
+    def claimed(self, set_id: str, name: str) -> None:
+        """That store has let the set have its collection, and nothing else is in it."""
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE copy SET claimed = 1 WHERE set_id = ? AND name = ?", (set_id, name))
 
     def verified(self, set_id: str, name: str, revision: int, now: float) -> None:
         """That store holds all of the set and says what the main one said at that revision."""
@@ -128,7 +144,7 @@ class Copies:
 
     def is_used(self, name: str) -> bool:
         """Whether something was brought there before."""
-        query = "SELECT 1 FROM copy WHERE name = ? AND collection IS NOT NULL LIMIT 1"
+        query = "SELECT 1 FROM copy WHERE name = ? AND (claimed = 1 OR verified_at IS NOT NULL) LIMIT 1"
         return bool(self._database.rows(query, (name,)))
 
     def withdrawals(self, name: str) -> list[tuple[str, str]]:

@@ -201,6 +201,8 @@ CREATE TABLE copy (
     set_id TEXT NOT NULL REFERENCES image_set (id),
     name TEXT NOT NULL,
     collection TEXT,
+    place TEXT NOT NULL DEFAULT '',
+    claimed INTEGER NOT NULL DEFAULT 0,
     verified_at REAL,
     wanted INTEGER NOT NULL DEFAULT 0,
     revision INTEGER NOT NULL DEFAULT 0,

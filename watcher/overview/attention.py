@@ -36,6 +36,7 @@ class Kind(StrEnum):
     ACCESS = "access"
     HANDOFF = "handoff"
     ARCHIVE = "archive"
+    COPY = "copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Attention:
 def attentions(journal: Journal, now: float, *, watched: bool) -> list[Attention]:
     """All that needs a person now, what is urgent first; `watched`: whether a process is the watcher."""
     found = [*_store(journal), *_watcher(journal, now, watched=watched), *_disks(journal, now), *_sets(journal)]
-    found += [*_troubles(journal), *_access(journal), *_handoffs(journal), *_archive(journal)]
+    found += [*_troubles(journal), *_access(journal), *_handoffs(journal), *_archive(journal), *_copies(journal)]
     return sorted(found, key=lambda one: not one.urgent)
 
 
@@ -99,7 +100,8 @@ def _troubles(journal: Journal) -> Iterator[Attention]:
     for where, (what, since) in journal.troubles().items():
         if where.startswith(_TOLD_ELSEWHERE):
             continue
-        kind = Kind.PEOPLE if where.startswith(("registers ", "attribution ")) else Kind.FOLDER
+        people = where.startswith(("registers ", "attribution "))
+        kind = Kind.PEOPLE if people else Kind.COPY if where.startswith("copy ") else Kind.FOLDER
         yield Attention(f"trouble:{where}", kind, what, since, urgent=where == "watch")
 
 
@@ -128,3 +130,10 @@ def _archive(journal: Journal) -> Iterator[Attention]:
         what = say("For the iRODS administrator: {collection} is no longer used and can be removed ({why})",
                    collection=collection, why=why)  # fmt: skip
         yield Attention(f"abandoned:{collection}", Kind.ARCHIVE, what, urgent=False)
+
+
+def _copies(journal: Journal) -> Iterator[Attention]:
+    for name, number, problem in journal.copies.waiting():
+        if problem:
+            what = say("{copies} in {name}: {what}", copies=words.waiting_copies(number), name=name, what=problem)
+            yield Attention(f"copies:{name}", Kind.COPY, what, urgent=False)

@@ -65,6 +65,7 @@ class Overview:
     last_safe: float | None
     oldest_open: float | None
     backlogs: tuple[Backlog, ...]
+    copies_waiting: tuple[tuple[str, int, str], ...]
     hours: tuple[Hour, ...]
 
     @property
@@ -128,6 +129,7 @@ def take(journal: Journal, now: float) -> Overview:
         journal.sets.last_published(),
         journal.sets.oldest_open(),
         tuple(journal.outbox.backlogs()),
+        tuple(journal.copies.waiting()),
         tuple(_hours(journal, now)),
     )
 

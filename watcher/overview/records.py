@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from watcher.journal import Journal
+from watcher.journal import Copy, Journal
 from watcher.model import Answer, Attribution, ImageSet, Member, State
 from watcher.overview import handoffs
 from watcher.overview.attention import MOST_SETS
@@ -32,6 +32,7 @@ def of_set(
     members: Sequence[Member],
     made_by: Attribution | None = None,
     handoff: Answer | None = None,
+    copies: Sequence[Copy] = (),
 ) -> dict[str, Any]:
     """A set of the journal."""
     whole = image_set.whole if image_set.whole is not None else False if image_set.state in _UNFINISHED else None
@@ -50,6 +51,11 @@ def of_set(
         "metadata": dict(image_set.embedded),
         **of_attribution(made_by),
         "collection": image_set.collection,
+        "replicas": image_set.replicas,
+        "copies": [
+            {"name": one.name, "place": one.place, "verified_at": one.verified_at, "problem": one.problem}
+            for one in copies
+        ],
         "waits_for": list(image_set.waits_for),
         "reason": image_set.reason,
         "on_hold": image_set.on_hold,
@@ -91,6 +97,9 @@ def of_overview(now: Overview, journal: Journal) -> dict[str, Any]:
         "shut_out": [{"id": set_id, "who": who, "why": why} for set_id, who, why in journal.attributions.shut_out()],
         "untold": [{"id": set_id, "why": why} for set_id, why in journal.attributions.problems()],
         "handoff": handoffs.record(journal),
+        "copies": [
+            {"name": name, "waiting": number, "problem": problem} for name, number, problem in now.copies_waiting
+        ],
     }
 
 

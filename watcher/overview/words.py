@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from watcher.journal import Copy
 from watcher.model import ImageSet, State
 from watcher.overview.language import say, say_many
 
@@ -41,6 +42,23 @@ def files(count: int) -> str:
 def sets(count: int) -> str:
     """A number of image sets in words."""
     return say_many("{number} set", "{number} sets", count)
+
+
+def waiting_copies(count: int) -> str:
+    """How many sets are to be copied."""
+    return say_many("{number} set waits for its copy", "{number} sets wait for their copies", count)
+
+
+def copy_of(one: Copy) -> str:
+    """Where else a set is, or why it is not there."""
+    if one.verified_at is None:
+        return (
+            say("{name}: not yet: {why}", name=one.name, why=one.problem)
+            if one.problem
+            else say("{name}: not yet", name=one.name)
+        )
+    where = say("{name}: {place}, verified {when}", name=one.name, place=one.place, when=when(one.verified_at))
+    return where + (say("; to be brought up to date: {why}", why=one.problem) if one.problem else "")
 
 
 def some(names: Sequence[str], most: int = 10) -> str:

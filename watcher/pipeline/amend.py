@@ -138,6 +138,7 @@ class Amendments:
             again = now + mend_after(attributions.attempts(image_set.id)) if shut_out else None
             attributions.written(image_set.id, attribution, revision, again)
             if changed:
+                self._journal.copies.want_anew(image_set.id)
                 announce_attribution(image_set, attribution, self._journal, self._profile, now)
 
     def _crate(

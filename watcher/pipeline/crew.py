@@ -58,6 +58,12 @@ class Crew:
         """
         self._run(_Batch(iter(errands), work), self._batches)
 
+    def begin(self, errand: E, work: Callable[[Session, E], None]) -> None:
+        """Have the work done for one errand in its turn, and wait for nothing; what fails is for the work to tell."""
+        with self._changed:
+            self._batches.append(_Batch(iter((errand,)), work, waited_for=False))
+            self._changed.notify_all()
+
     def close(self) -> None:
         """End the threads and give up their connections."""
         with self._changed:
@@ -133,6 +139,8 @@ class Crew:
                 self.sent += errand is not _ASKED
             else:
                 batch.fail(failure)
+            if batch.done and not batch.waited_for:
+                self._batches.remove(batch)
             self._changed.notify_all()
 
 
@@ -146,10 +154,11 @@ _ASKED = _Asked()
 class _Batch(Generic[E]):
     """The errands of one caller: those that are to come, and how many are being done."""
 
-    def __init__(self, errands: Iterator[E], work: Callable[[Session, E], None]) -> None:
+    def __init__(self, errands: Iterator[E], work: Callable[[Session, E], None], *, waited_for: bool = True) -> None:
         self._errands: Iterator[E] | None = errands
         self._put_off: deque[E] = deque()
         self.work = work
+        self.waited_for = waited_for
         self.running = 0
         self.failure: BaseException | None = None
 

@@ -10,6 +10,7 @@ from watcher.model import Avu, ImageSet, Member, State
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.plan import Errand, Lane, plan
+from watcher.pipeline.sharing import ALONE, Sharing
 from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
 from watcher.stores.base import Claimed, Session, Store
@@ -28,6 +29,7 @@ class Sending:
     destination: Destination
     crew: Crew
     progress: Progress
+    sharing: Sharing = ALONE
 
     def claim(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
         """The set with a collection of its own, claimed now. Raises Conflict, StoreError or StaleSet."""
@@ -55,22 +57,23 @@ class Sending:
 
     def _send(self, session: Session, image_set: ImageSet, errand: Errand) -> None:
         members = {member.target: member for member in errand.members}
-        if errand.lane is Lane.BUNDLE:
-            sources = {target: source_of(image_set, member) for target, member in members.items()}
-            receipts = session.put_bundle(
-                sources,
-                collection_of(image_set),
-                lambda target, count: self.progress(image_set, members[target], count),
-            )
-            with self.journal.database.transaction():
-                for target, receipt in receipts.items():
-                    self.journal.sets.sent(image_set, members.pop(target), receipt.sha256)
-        for member in members.values():
-            self._send_alone(session, image_set, member)
+        plain = {target: source_of(image_set, member) for target, member in members.items()}
+        with self.sharing.among(image_set, errand.members, plain) as sources:
+            if errand.lane is Lane.BUNDLE:
+                receipts = session.put_bundle(
+                    sources,
+                    collection_of(image_set),
+                    lambda target, count: self.progress(image_set, members[target], count),
+                )
+                with self.journal.database.transaction():
+                    for target, receipt in receipts.items():
+                        self.journal.sets.sent(image_set, members.pop(target), receipt.sha256)
+            for target, member in members.items():
+                self._send_alone(session, image_set, member, sources[target])
 
-    def _send_alone(self, session: Session, image_set: ImageSet, member: Member) -> None:
+    def _send_alone(self, session: Session, image_set: ImageSet, member: Member, source: Source) -> None:
         receipt = session.put(
-            source_of(image_set, member),
+            source,
             collection_of(image_set),
             member.target,
             lambda count: self.progress(image_set, member, count),

@@ -23,12 +23,12 @@ def members_in(folder: PurePosixPath, files: Iterable[SeenFile], store: Store) -
 
 
 class Destination:
-    """The collections that a profile gives to sets of one watched folder."""
+    """The collections that a profile gives to sets of one watched folder, in its store or by another template."""
 
-    def __init__(self, profile: Profile, watch: Watch) -> None:
+    def __init__(self, profile: Profile, watch: Watch, template: str = "") -> None:
         self._profile = profile
         self._capture = Capture(watch.capture)
-        self._template = Template(profile.store.collection, (*FIELDS, *self._capture.names))
+        self._template = Template(template or profile.store.collection, (*FIELDS, *self._capture.names))
 
     @property
     def base(self) -> str:

@@ -8,29 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from watcher import __version__, names, osfacts
-from watcher.errors import FixityError, NotAllowed, UsageError, WatcherError
-from watcher.model import Avu, ImageSet
+from watcher.errors import NotAllowed, UsageError, WatcherError
+from watcher.model import ImageSet
+from watcher.pipeline.retrieve import Readable, other_bytes, published_manifest
 from watcher.profile import Profile
 from watcher.provenance import bag, manifest
-from watcher.provenance.vocabulary import MANIFEST_DIGEST, SIZE
+from watcher.provenance.vocabulary import SIZE
 
 _PART: Final = ".part"
 _BLOCK: Final = 4 * 1024 * 1024
-
-
-class Readable(Protocol):
-    """What is needed of a session in a store."""
-
-    def read(self, collection: str, name: str) -> Iterator[bytes]:
-        """The bytes of one object."""
-        ...
-
-    def avus(self, collection: str) -> frozenset[Avu]:
-        """The metadata on the collection."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +51,7 @@ def export(
     if os.path.lexists(final):
         raise UsageError(f"{final}: it is there already", cure="remove it, or give another folder with --to")
     avus = session.avus(collection)
-    wanted = manifest.parse(_manifest(session, collection, avus))
+    wanted = manifest.parse(published_manifest(session, collection, avus))
     part = final.with_name(final.name + _PART)
     payload = part / bag.PAYLOAD
     with _named(part):
@@ -81,18 +70,6 @@ def export(
     return Exported(final, len(digests), size, tuple(bag.remarks_on(digests)))
 
 
-def _manifest(session: Readable, collection: str, avus: Iterable[Avu]) -> str:
-    """The set's manifest as it is in the store, if it is the one that was published."""
-    content = b"".join(session.read(collection, manifest.NAME))
-    published = {avu.value for avu in avus if avu.attribute == MANIFEST_DIGEST}
-    if published != {hashlib.sha256(content).hexdigest()}:
-        raise FixityError(
-            f"{collection}/{manifest.NAME}: it is not the manifest that was published",
-            cure="ask the iRODS administrator who changed it; nothing is exported",
-        )
-    return content.decode("utf-8")
-
-
 def _members(
     session: Readable,
     collection: str,
@@ -107,10 +84,7 @@ def _members(
             found = _write(path, _counted(session.read(collection, name), before, progress))
             if found != digest:
                 path.unlink()
-                raise FixityError(
-                    f"{collection}/{name}: the store gives other bytes than the manifest says",
-                    cure="try again; if this stays, ask the iRODS administrator to look at its replicas",
-                )
+                raise other_bytes(collection, name)
         yield name, digest
         before += path.stat().st_size
         progress(before)

@@ -35,7 +35,7 @@ def publish(
     shut_out: Mapping[str, str] = {}
     if not found:
         there, shut_out = _describe(image_set, members, journal, profile, session, now, attribution, there)
-    _supersede_former(image_set, journal, session, now)
+    _supersede_former(image_set, journal, profile, session, now)
     with journal.database.transaction():
         journal.files.rest(image_set.id)
         if found:
@@ -44,6 +44,7 @@ def publish(
             again = now + mend_after(0) if shut_out else None
             journal.attributions.written(image_set.id, attribution, revision, again)
         note = f"{len(members)} files in {image_set.collection}"
+        journal.copies.want(image_set.id, [copy.called for copy in profile.copies])
         moved = journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
         announce(moved, members, handoff.answer_in(there), journal, profile, found or attribution)
         return moved
@@ -103,7 +104,7 @@ def _send_manifest(text: str, collection: str, session: Session, journal: Journa
         session.put(Source(path, osfacts.facts_at(path)), collection, manifest.NAME, lambda _: None)
 
 
-def _supersede_former(image_set: ImageSet, journal: Journal, session: Session, now: float) -> None:
+def _supersede_former(image_set: ImageSet, journal: Journal, profile: Profile, session: Session, now: float) -> None:
     if image_set.supersedes is None:
         return
     former = journal.sets.get(image_set.supersedes)
@@ -112,5 +113,7 @@ def _supersede_former(image_set: ImageSet, journal: Journal, session: Session, n
         if Avu(IDENTIFIER, former.id) in there and SUPERSEDED not in there:
             replaced_by = Avu("dcterms:isReplacedBy", image_set.id)
             session.annotate(former.collection, [SUPERSEDED, replaced_by], [COMPLETE] if COMPLETE in there else [])
-    if former.state in {State.PUBLISHED, State.RELEASED}:
-        journal.sets.advance(former, State.SUPERSEDED, now, f"by version {image_set.version}")
+    with journal.database.transaction():
+        journal.copies.want(former.id, [copy.called for copy in profile.copies])
+        if former.state in {State.PUBLISHED, State.RELEASED}:
+            journal.sets.advance(former, State.SUPERSEDED, now, f"by version {image_set.version}")

@@ -27,6 +27,7 @@ from watcher.pipeline.deliver import Delivery, Sending, collection_of
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.patience import SOON, is_stuck, pause_after
 from watcher.pipeline.publish import publish
+from watcher.pipeline.sharing import ALONE, Sharing
 from watcher.pipeline.validate import kind_of, validate
 from watcher.pipeline.verify import verify
 from watcher.profile import Profile
@@ -67,6 +68,7 @@ class Way:
     listener: Listener
     attribute: Attributor
     jitter: Callable[[], float] = random.random
+    sharing: Sharing = ALONE
 
     def step(self, image_set: ImageSet) -> ImageSet | None:
         """The set after its next step, None if it was changed by somebody else or has to wait.
@@ -94,7 +96,7 @@ class Way:
 
     def sending(self, root: Path) -> Sending:
         """How sets of one watched folder are sent."""
-        return Sending(self.journal, self.store, self.destinations[root], self.crew, self.listener.sent)
+        return Sending(self.journal, self.store, self.destinations[root], self.crew, self.listener.sent, self.sharing)
 
     def _take(self, image_set: ImageSet) -> ImageSet:
         now = self.clock.now()

@@ -231,7 +231,7 @@ class FolderCopy(FolderStore):
 
 
 #: What the store itself is called where copies have names.
-MAIN: Final = "main"
+MAIN: Final = "store"
 
 
 class Document(Section):

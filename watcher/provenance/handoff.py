@@ -17,6 +17,8 @@ _RESULT: Final = "acq:handoff.result"
 _REQUESTED: Final = "requested"
 #: What the agent of a set answers with: nobody but it changes these once the set is published, and we never.
 AGENTS: Final = frozenset({HANDOFF, _MESSAGE, _RESULT})
+#: All that is said in the conversation, which is held about one place of a set only.
+CONVERSATION: Final = AGENTS | {_AGENT}
 
 #: Of an answer so many characters of a word and of a text are kept, and so many results.
 _WORD: Final = 100

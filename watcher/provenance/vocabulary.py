@@ -23,6 +23,12 @@ SUPERSEDED: Final = Avu(STATE, "superseded")
 #: On a collection that an unpublished attempt could not leave clean: what the iRODS administrator has to look at.
 STUCK: Final = "acq:stuck"
 MANIFEST_DIGEST: Final = "acq:manifest.sha256"
+#: How many good replicas of each member the catalogue had at least when it was last asked.
+COPIES: Final = "acq:copies"
+#: Where else the set is, verified there by that store's own catalogue: its place, and what it is called as the unit.
+COPY: Final = "acq:copy"
+#: On a copy, and nowhere else: where the main one is.
+COPY_OF: Final = "acq:copy_of"
 #: The bytes of all members together.
 SIZE: Final = "dcat:byteSize"
 #: A value in the catalogue has at most 2700 bytes (iRODS icatSysTables.sql); a longer one is cut, and says so.
@@ -82,6 +88,7 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         ("acq:manifest", manifest.NAME),
         (MANIFEST_DIGEST, manifest.digest(members)),
         ("acq:fixity", "end-to-end"),
+        (COPIES, image_set.replicas or None),
         ("acq:completion_rule", image_set.completed_by),
         ("acq:complete", "yes" if image_set.whole else "no"),
         ("acq:validated_by", image_set.validated_by),

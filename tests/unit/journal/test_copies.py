@@ -31,7 +31,7 @@ def test_a_wanted_copy_is_due_until_it_is_verified(journal: Journal, one: ImageS
     journal.copies.want(one.id, ["disk", "zone"])
     assert journal.copies.due("disk", 5.0) == one.id
     assert journal.copies.waiting() == [("disk", 1, ""), ("zone", 1, "")]
-    journal.copies.claimed(one.id, "disk", "lab/one")
+    assert journal.copies.take(one.id, "disk", "lab/one")
     journal.copies.verified(one.id, "disk", journal.copies.one(one.id, "disk").revision, 7.0)
     disk, zone = journal.copies.of(one.id)
     assert (disk.collection, disk.verified_at, disk.wanted) == ("lab/one", 7.0, False)
@@ -63,7 +63,7 @@ def test_what_fails_is_tried_again_at_its_time_and_tells_why(journal: Journal, o
 
 def test_a_copy_that_is_gone_is_wanted_anew(journal: Journal, one: ImageSet) -> None:
     journal.copies.want(one.id, ["disk"])
-    journal.copies.claimed(one.id, "disk", "lab/one")
+    assert journal.copies.take(one.id, "disk", "lab/one")
     journal.copies.verified(one.id, "disk", 0, 7.0)
     journal.copies.lost(one.id, "disk", "it is gone")
     found = journal.copies.one(one.id, "disk")
@@ -75,7 +75,7 @@ def test_a_new_place_in_the_profile_gets_all_that_is_published(journal: Journal,
     journal.copies.keep_only(["disk"])
     assert journal.copies.due("disk", 0.0) == one.id
     assert journal.copies.of(growing.id) == []
-    journal.copies.claimed(one.id, "disk", "lab/one")
+    assert journal.copies.take(one.id, "disk", "lab/one")
     journal.copies.verified(one.id, "disk", 0, 7.0)
     journal.copies.want(one.id, ["zone"])
     journal.copies.keep_only([])
@@ -88,8 +88,8 @@ def test_a_new_place_in_the_profile_gets_all_that_is_published(journal: Journal,
 
 def test_a_forgotten_set_is_to_be_withdrawn_from_its_copies_too(journal: Journal) -> None:
     growing = _set(journal, "growing", published=False)
-    journal.copies.claimed(growing.id, "disk", "lab/growing")
-    journal.copies.claimed(growing.id, "zone", "/z/growing")
+    assert journal.copies.take(growing.id, "disk", "lab/growing")
+    assert journal.copies.take(growing.id, "zone", "/z/growing")
     journal.sets.forget(growing)
     assert journal.copies.withdrawals("disk") == [("lab/growing", growing.id)]
     journal.copies.withdrawn("disk", "lab/growing")
@@ -112,3 +112,19 @@ def test_attempts_that_a_wrong_clock_put_off_for_years_are_made(journal: Journal
     journal.copies.failed(one.id, "disk", 1e10, "no room")
     journal.believe(1e9)
     assert journal.copies.due("disk", 1e9) == one.id
+
+
+def test_a_place_is_taken_before_it_is_claimed_and_not_while_it_is_to_be_cleared(journal: Journal) -> None:
+    first, second = (_set(journal, name, published=False) for name in ("first", "second"))
+    assert journal.copies.take(first.id, "disk", "lab/x")
+    assert not journal.copies.one(first.id, "disk").claimed
+    journal.copies.claimed(first.id, "disk")
+    assert journal.copies.one(first.id, "disk").claimed
+    assert journal.copies.take(first.id, "disk", "lab/y")
+    assert not journal.copies.one(first.id, "disk").claimed
+    journal.sets.forget(first)
+    assert not journal.copies.take(first.id, "disk", "lab/z")
+    assert not journal.copies.take(second.id, "disk", "lab/y")
+    assert journal.copies.take(second.id, "zone", "lab/y")
+    journal.copies.withdrawn("disk", "lab/y")
+    assert journal.copies.take(second.id, "disk", "lab/y")

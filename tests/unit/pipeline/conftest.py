@@ -139,6 +139,7 @@ class Bench:
         self.clock = FakeClock()
         self.told = Recorder()
         self.store: Store | None = None
+        self.copies: dict[str, Store] | None = None
         self.trust_times = False
         self.settings: dict[str, Any] = {
             "instrument": {"name": "scope"},
@@ -177,8 +178,9 @@ class Bench:
         """The watcher that runs now."""
         if self._daemon is None:
             self._daemon = Daemon(
-                self.profile, self.journal, self.told, clock=self.clock, store=self.store, trust_times=self.trust_times
-            )
+                self.profile, self.journal, self.told, clock=self.clock, store=self.store, copies=self.copies,
+                trust_times=self.trust_times,
+            )  # fmt: skip
         return self._daemon
 
     @property
@@ -192,6 +194,16 @@ class Bench:
         self.store = store
         self._daemon = None
         return store
+
+    def copy_to(self, *names: str) -> list[RiggedStore]:
+        """Let each set be copied to folders of these names beside the archive, with which the test can interfere."""
+        for name in names:
+            (self.base / name).mkdir(exist_ok=True)
+        self.settings["copies"] = [{"kind": "folder", "path": str(self.base / name)} for name in names]
+        stores = [RiggedStore(self.base / name) for name in names]
+        self.copies = dict(zip(names, stores, strict=True))
+        self._daemon = None
+        return stores
 
     def restart(self) -> None:
         """Stop the watcher and start it again: what was only in its memory is gone."""
@@ -244,12 +256,13 @@ class Bench:
         """The files of each set by its name."""
         return {one.name: self.members(one) for one in self.sets()}
 
-    def archived(self, collection: str = "") -> dict[str, bytes]:
+    def archived(self, collection: str = "", archive: Path | None = None) -> dict[str, bytes]:
         """Every file in the archive, or in one collection, by its path there; without the watcher's own sidecars."""
-        base = self.archive / collection
-        roots = {path.parent for path in self.archive.rglob("irods-watcher.json")}
+        archive = archive or self.archive
+        base = archive / collection
+        roots = {path.parent for path in archive.rglob("irods-watcher.json")}
         own = {root / name for root in roots for name in names.SIDECARS}
-        own.add(self.archive / ".irods-watcher-archive")
+        own.add(archive / ".irods-watcher-archive")
         files = (path for path in base.rglob("*") if path.is_file() and path not in own)
         return {path.relative_to(base).as_posix(): path.read_bytes() for path in files}
 

@@ -88,7 +88,7 @@ def test_each_store_is_asked_and_one_that_is_away_wants_that(bench: Bench, publi
     (tmp_path / "empty").mkdir()
     stores = {MAIN: bench.archive, "empty": tmp_path / "empty", "away": tmp_path / "away", "unknown": tmp_path}
     for name in ("empty", "away"):
-        bench.journal.copies.claimed(published.id, name, "scope/run")
+        assert bench.journal.copies.take(published.id, name, "scope/run")
     sessions = {name: FolderStore(path).session() for name, path in stores.items()}
     members = bench.journal.sets.members(published.id)
     found = evidence_everywhere(published, members, bench.journal, sessions)
