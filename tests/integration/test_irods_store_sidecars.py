@@ -255,3 +255,19 @@ def test_a_connection_lost_while_reading_is_told(
         list(session.read(SET, "b.tif"))
     assert b"".join(session.read(SET, "b.tif")) == large()
     assert len(server.faults.struck) == 2
+
+
+@pytest.mark.parametrize("offset", [0, 1, BLOCK - 1, BLOCK, 2 * BLOCK + 5, 12 * MIB - 1, 12 * MIB, 12 * MIB + 7])
+def test_reading_can_go_on_at_any_byte(zone: Where, member: Callable[..., Source], offset: int) -> None:
+    data = large()[: 12 * MIB]
+    with zone.store.session() as session:
+        assert session.claim(f"{zone.base}/set", "id-1")
+        session.put(member(data), f"{zone.base}/set", "a.tif", ignore)
+        assert b"".join(session.read(f"{zone.base}/set", "a.tif", offset)) == data[offset:]
+        assert b"".join(session.read(f"{zone.base}/set", "a.tif")) == data
+
+
+def test_going_on_costs_one_request_more(server: IrodsServer, session: Session) -> None:
+    server.reset_requests()
+    assert b"".join(session.read(SET, "a.tif", 2)) == b"xels"
+    assert apis(server) == [OPEN, 674, READ, READ, CLOSE]

@@ -28,6 +28,7 @@ VERBS = (
     looking.explain,
     looking.inspect,
     exporting.export,
+    exporting.fetch,
     orders.retry,
     orders.skip,
     orders.hold,

@@ -1,7 +1,6 @@
 """A published set as a bag on another disk, for people and archives without iRODS."""
 
 import contextlib
-import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -11,15 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from watcher import __version__, names, osfacts
-from watcher.errors import NotAllowed, UsageError, WatcherError
+from watcher.errors import NotAllowed, UsageError
 from watcher.model import ImageSet
-from watcher.pipeline.retrieve import Readable, other_bytes, published_manifest
+from watcher.pipeline.retrieve import Readable, check_names, named, published_manifest, receive, sha256_of
 from watcher.profile import Profile
 from watcher.provenance import bag, manifest
 from watcher.provenance.vocabulary import SIZE
 
 _PART: Final = ".part"
-_BLOCK: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def export(
 ) -> Exported:
     """Make a bag of a published set in a new folder below `folder`; every byte is compared with the manifest.
 
-    Until it is whole its name ends in `.part`; a call after a kill goes on, and reads again what it had only begun.
+    Until it is whole its name ends in `.part`, and a call after a kill goes on where that one was.
     `progress` is called with the bytes that are done and how many there are. Raises UsageError if the place is taken or
     cannot hold the names, FixityError if the store holds other bytes than the manifest says, and a StoreError.
     """
@@ -54,9 +52,9 @@ def export(
     wanted = manifest.parse(published_manifest(session, collection, avus))
     part = final.with_name(final.name + _PART)
     payload = part / bag.PAYLOAD
-    with _named(part):
+    with named(part):
         payload.mkdir(parents=True, exist_ok=True)
-        _check_names(wanted, part)
+        check_names(wanted, wanted, part)
         total = sum(int(avu.value) for avu in avus if avu.attribute == SIZE)
         digests = dict(_members(session, collection, payload, wanted, lambda done: progress(done, total)))
         digests |= _sidecars(session, collection, payload)
@@ -80,21 +78,16 @@ def _members(
     before = 0
     for name, digest in wanted.items():
         path = payload / name
-        if not path.is_file() or _sha256(path) != digest:
-            found = _write(path, _counted(session.read(collection, name), before, progress))
-            if found != digest:
-                path.unlink()
-                raise other_bytes(collection, name)
+        if not path.is_file() or sha256_of(path) != digest:
+            path.unlink(missing_ok=True)
+            receive(session, collection, name, path, digest, _beyond(before, progress))
         yield name, digest
         before += path.stat().st_size
         progress(before)
 
 
-def _counted(blocks: Iterable[bytes], done: int, progress: Callable[[int], None]) -> Iterator[bytes]:
-    for block in blocks:
-        yield block
-        done += len(block)
-        progress(done)
+def _beyond(before: int, progress: Callable[[int], None]) -> Callable[[int], None]:
+    return lambda done: progress(before + done)
 
 
 def _sidecars(session: Readable, collection: str, payload: Path) -> Iterator[tuple[str, str]]:
@@ -102,21 +95,6 @@ def _sidecars(session: Readable, collection: str, payload: Path) -> Iterator[tup
     for name in sorted(names.SIDECARS):
         with contextlib.suppress(NotAllowed):
             yield name, _write(payload / name, session.read(collection, name))
-
-
-def _check_names(wanted: Iterable[str], folder: Path) -> None:
-    for name in wanted:
-        for part in name.split("/"):
-            names.check(part)  # nothing is written outside of the bag, whatever a store says
-            if not osfacts.holds(part):
-                raise UsageError(f"{name}: this system cannot hold such a name", cure="export it on Linux or macOS")
-    blind = osfacts.blindness(folder)
-    pair = names.merged(wanted, blind.seen_as) if any(blind) else None
-    if pair:
-        raise UsageError(
-            f"{pair[0]} and {pair[1]}: this disk takes these two names for the same",
-            cure="give a folder on another disk with --to",
-        )
 
 
 def _remove_others(payload: Path, digests: Mapping[str, str]) -> None:
@@ -152,25 +130,3 @@ def _write(path: Path, blocks: Iterable[bytes]) -> str:
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextlib.contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn what the disk says into our own words."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or path
-        if error.errno in {errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ}:
-            raise UsageError(
-                f"{where}: this disk cannot hold such a name", cure="give a folder on another disk with --to"
-            ) from error
-        raise WatcherError(
-            f"{where}: it cannot be written ({error.strerror or error})",
-            cure="mend that or make space, then give the same command again; it goes on from where it was",
-        ) from error

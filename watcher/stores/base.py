@@ -152,9 +152,10 @@ class Session(Protocol):
         """
         ...
 
-    def read(self, collection: str, name: str) -> Iterator[bytes]:
+    def read(self, collection: str, name: str, offset: int = 0) -> Iterator[bytes]:
         """The bytes of one object, as they are there, in blocks of at most 4 MiB; the caller compares digests.
 
+        With `offset` from that byte on: to go on with what was cut off. Nothing comes if it is not that long.
         To be read to its end, or closed, before the session is used for something else. Raises NotAllowed at the first
         block if it is not there.
         """

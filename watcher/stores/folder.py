@@ -219,7 +219,7 @@ class FolderSession:
             part.replace(final)
             osfacts.sync_directory(final.parent)
 
-    def read(self, collection: str, name: str) -> Iterator[bytes]:
+    def read(self, collection: str, name: str, offset: int = 0) -> Iterator[bytes]:
         """The bytes of the file."""
         path = self._at(collection) / name
         self._store.check("")  # or an archive that went away would have lost the file
@@ -227,6 +227,7 @@ class FolderSession:
             if not path.is_file():
                 raise NotAllowed(f"{path}: it is not there", cure="look who removed it")
             with open(path, "rb", buffering=0) as file:
+                file.seek(offset)
                 while block := file.read(BLOCK):
                     yield block
 

@@ -6,21 +6,26 @@ from typing import Any, Final
 from watcher.errors import FixityError
 from watcher.stores.irods.catalogue import object_at
 from watcher.stores.irods.connection import Connection
-from watcher.stores.irods.transfer import CLOSE, IN_FLIGHT, OPEN, opened
+from watcher.stores.irods.transfer import CLOSE, IN_FLIGHT, OPEN, opened, seek
 from watcher.stores.source import BLOCK
 
 READ: Final = 675
 
 
-def read(connection: Connection, path: str, again: Callable[[Callable[[], Any]], Any]) -> Iterator[bytes]:
-    """The object's blocks in order. `again` repeats the opening if the connection broke or a lock was in the way.
+def read(
+    connection: Connection, path: str, again: Callable[[Callable[[], Any]], Any], offset: int = 0
+) -> Iterator[bytes]:
+    """The object's blocks in order, from the byte at `offset` on.
 
-    Raises Dropped if it breaks later, and NotAllowed if there is no such object. A reply without bytes is the end, not
-    a short one, which a resource may give in the middle (rsDataObjRead.cpp passes on what its driver read).
+    `again` repeats the opening if the connection broke or a lock was in the way. Raises Dropped if it breaks later, and
+    NotAllowed if there is no such object. A reply without bytes is the end, not a short one, which a resource may give
+    in the middle (rsDataObjRead.cpp passes on what its driver read).
     """
     descriptor: int = again(lambda: connection.call(OPEN, object_at(path, -1), path).code)
     under_way, ahead = 0, 1
     try:
+        if offset:
+            seek(connection, descriptor, path, offset)
         while True:
             for _ in range(under_way, ahead):
                 connection.send(READ, opened(descriptor, BLOCK), path)

@@ -129,13 +129,13 @@ class IrodsSession:
         self._connection.refresh()
         self._transfer.replace(content, path)
 
-    def read(self, collection: str, name: str) -> Iterator[bytes]:
-        """Four requests for a small object; for others one for each 4 MiB, several under way, and up to six more.
+    def read(self, collection: str, name: str, offset: int = 0) -> Iterator[bytes]:
+        """Four requests for a small object; for others one for each 4 MiB, several under way, and up to seven more.
 
         Raises StoreUnreachable if the connection is lost on the way: then it is to be read from its beginning again.
         """
         self._connection.refresh()
-        yield from read(self._connection, f"{collection}/{name}", self._again)
+        yield from read(self._connection, f"{collection}/{name}", self._again, offset)
 
     def withdraw(self, collection: str, set_id: str) -> None:
         """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""

@@ -194,7 +194,7 @@ class Transfer:
             if reply.json().get("open_type") == _NEW:
                 return descriptor, 0
             if start:
-                self._seek(descriptor, path, start)
+                seek(self._connection, descriptor, path, start)
                 return descriptor, start
         except BaseException:
             self._connection.abort()
@@ -202,11 +202,6 @@ class Transfer:
         # Somebody made it since the catalogue was asked: closed unwritten, it stays as it is.
         self._connection.call(CLOSE, opened(descriptor), path, patience=size / SLOWEST_CHECKSUM)
         raise StoreBusy(f"{path}: another program has just written there")
-
-    def _seek(self, descriptor: int, path: str, start: int) -> None:
-        reached = self._connection.call(SEEK, opened(descriptor, offset=start), path).body(FileSeekResponse).offset
-        if reached != start:
-            raise StoreError(f"{path}: byte {start} was to be written next, and the server stands at {reached}")
 
     def _write(self, descriptor: int, path: str, source: Source, start: int, progress: Progress) -> Receipt:
         digest, size, unread = hashlib.sha256(), 0, deque[int]()
@@ -297,6 +292,13 @@ class _Meter:
     def __call__(self, count: int) -> None:
         self._counted += count
         self._progress(count)
+
+
+def seek(connection: Connection, descriptor: int, path: str, start: int) -> None:
+    """Go to a byte of an open data object. Raises StoreError if the server does not."""
+    reached = connection.call(SEEK, opened(descriptor, offset=start), path).body(FileSeekResponse).offset
+    if reached != start:
+        raise StoreError(f"{path}: byte {start} was to be next, and the server stands at {reached}")
 
 
 def opened(descriptor: int, length: int = 0, offset: int = 0) -> OpenedDataObjRequest:
