@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -30,11 +30,14 @@ from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import LONGEST_WAIT
 from watcher.pipeline.progress import Progress
+from watcher.pipeline.release.duty import Releasing
+from watcher.pipeline.release.evidence import MAIN, wanting
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
+from watcher.profile.release import Release
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
@@ -104,14 +107,16 @@ class Daemon:
         self._stop = threading.Event()
         self._wake = threading.Event()
         zone = profile.instrument.timezone
+        self._acquires = acquires(profile, journal, self._clock)
+        self._wall = clock.now if clock else time.time
         self._manners = Manners(
             profile.limits,
             ZoneInfo(zone) if zone else None,
             self._clock,
-            acquires(profile, journal, self._clock),
+            self._acquires,
             lambda seconds: self._clock.wait(seconds, self._stop),
             # Hours are those of the clock on the wall, also when somebody sets it.
-            **({} if clock else {"wall": time.time}),
+            wall=self._wall,
         )
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
@@ -268,6 +273,8 @@ class Daemon:
         ]
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
+        if self.profile.release and store_answers:
+            duties.append(self._releasing(crew, self.profile.release))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
@@ -289,6 +296,34 @@ class Daemon:
                 pass
             # Whoever hears of sets hears of this, too.
             self._duties(crew).once()
+
+    def carry_out_releases(self) -> None:
+        """Do all that was ordered of local copies, and what is due, and end. Raises WatcherError."""
+        if self.profile.release:
+            with self._crew() as crew:
+                releasing = self._releasing(crew, self.profile.release)
+                while releasing.step() and not self.stopping:
+                    pass
+
+    def why_not_released(self, sets: Sequence[ImageSet], release: Release) -> Iterator[tuple[ImageSet, list[str]]]:
+        """Of each set why its local copy could not go now; its bytes are not read for that."""
+        with self._crew() as crew:
+            releasing = self._releasing(crew, release)
+            for one in sets:
+                yield one, releasing.refusals(one)
+
+    def _releasing(self, crew: Crew, release: Release) -> Releasing:
+        def ask(image_set: ImageSet, members: Sequence[Member]) -> Mapping[str, Sequence[str]]:
+            try:
+                place = image_set.collection or ""
+                return {MAIN: crew.do(lambda session: wanting(image_set, place, members, session))}
+            except WatcherError as error:
+                return {MAIN: [error.what]}
+
+        return Releasing(
+            self.profile, release, self.journal, self._clock, ask,
+            acquires=self._acquires, tell=self._listener.trouble, wall=self._wall,
+        )  # fmt: skip
 
     def _amendments(self, crew: Crew) -> Amendments:
         return Amendments(self.profile, self.journal, crew, self.attribute, self.registers, self._clock)

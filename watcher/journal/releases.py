@@ -23,6 +23,7 @@ class Phase(StrEnum):
 
     | ordered  | a person wants it to go                                                        |
     | refused  | it could not go, for a reason; nothing was touched                             |
+    | kept     | a person brought it back: it goes only when a person says so again             |
     | moving   | its files are being moved to where they are put aside; cut off: all come back  |
     | aside    | all its files are put aside, on the same disk, until the grace period is over  |
     | back     | its files are being brought back                                               |
@@ -32,6 +33,7 @@ class Phase(StrEnum):
 
     ORDERED = "ordered"
     REFUSED = "refused"
+    KEPT = "kept"
     MOVING = "moving"
     ASIDE = "aside"
     BACK = "back"

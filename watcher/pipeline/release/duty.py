@@ -17,7 +17,11 @@ from watcher.profile.release import Release
 
 #: How often in seconds it is asked whether something is due.
 EVERY: Final = 30.0
+_SOON: Final = 0.05
 _CUT_OFF: Final = (Phase.MOVING, Phase.BACK)
+#: Why a local copy came back.
+CUT_OFF: Final = "it was cut off"
+WANTED_BACK: Final = "a person wanted it back"
 
 
 class Releasing:
@@ -53,7 +57,10 @@ class Releasing:
     def round(self) -> float:
         """One step of one set; see `duties.Duty`."""
         try:
-            return 0.0 if self.step() else EVERY
+            if self.step():
+                return 0.0
+            ends = (one.until - self._clock.now() for one in self._journal.releases.in_phases(Phase.ASIDE))
+            return max(_SOON, min(EVERY, *ends, EVERY))
         except JournalError:
             raise
         except WatcherError as error:
@@ -67,7 +74,7 @@ class Releasing:
         """Do what is most due; whether there was anything. Raises WatcherError."""
         releases, now = self._journal.releases, self._clock.now()
         if cut_off := next(iter(releases.in_phases(*_CUT_OFF)), None):
-            self.bring_back(self._set(cut_off))
+            self.bring_back(self._set(cut_off), cut_off.why or CUT_OFF)
             return True
         if removing := next(iter(releases.in_phases(Phase.REMOVING)), None):
             return self._go_on_removing(self._set(removing))
@@ -105,16 +112,17 @@ class Releasing:
             self._journal.files.moved_away(image_set.id)
         return []
 
-    def bring_back(self, image_set: ImageSet, why: str = "it was cut off") -> bool:
+    def bring_back(self, image_set: ImageSet, why: str = CUT_OFF) -> bool:
         """Bring a local copy back to where it was; False if something of it could not be."""
         releases = self._journal.releases
-        releases.enter(image_set.id, Phase.BACK, self._clock.now())
+        releases.enter(image_set.id, Phase.BACK, self._clock.now(), why=why)
         problems = aside.bring_back(image_set, self._journal.sets.members(image_set.id))
         if problems:
             self._stick(image_set, problems)
             return False
         self._tell(f"release of {image_set.name}", "")
-        releases.enter(image_set.id, Phase.REFUSED, self._clock.now(), why=why)
+        phase = Phase.KEPT if why == WANTED_BACK else Phase.REFUSED
+        releases.enter(image_set.id, phase, self._clock.now(), why=why)
         return True
 
     def _end(self, image_set: ImageSet) -> bool:

@@ -10,6 +10,7 @@ from tests.unit.pipeline.release.conftest import DAY, GB, Site, aside_of
 from watcher.journal.releases import Phase
 from watcher.model import State
 from watcher.pipeline.release import aside, removal
+from watcher.pipeline.release.duty import WANTED_BACK
 from watcher.profile.release import Release
 
 
@@ -51,11 +52,16 @@ def test_what_was_put_aside_comes_back_as_it_was(site: Site) -> None:
     before = (site.files(), path.stat().st_mtime_ns, path.stat().st_ino)
     site.work()
     site.bench.daemon.observe()
-    assert site.duty.bring_back(site.bench.only(), "a person wanted it back")
+    site.bench.journal.releases.enter(site.bench.only().id, Phase.BACK, site.bench.clock.now(), why=WANTED_BACK)
+    site.work()
     assert (site.files(), path.stat().st_mtime_ns, path.stat().st_ino) == before
     site.bench.finish()
     assert site.bench.states() == {"a": State.PUBLISHED}, "it is the set that it was"
-    assert site.why() == "a person wanted it back"
+    assert site.phase() is Phase.KEPT
+    site.bench.clock.advance(30 * DAY)
+    site.look()
+    site.work()
+    assert site.phase() is Phase.KEPT, "it goes when a person says so, and not by itself"
 
 
 def test_a_name_that_is_taken_meanwhile_is_never_taken_away(site: Site) -> None:
