@@ -337,11 +337,7 @@ class Daemon:
                 self._wake.clear()
                 begin, worked = self._clock.now(), time.thread_time()
                 pause = min(self._guarded(patrol) for patrol in patrols)
-                for watching, hint in zip(self.watchings, hints, strict=True):
-                    told = (
-                        f"{hint.trouble}: no events are heard, so the sweeps find what is new" if hint.trouble else ""
-                    )
-                    self._listener.trouble(f"events of {watching.watch.path}", told)
+                self._listener.trouble("events", _deaf(self.watchings, hints))
                 self._guard(self._note_heartbeat)
                 conveyor.wake()
                 looked = self._clock.now()
@@ -397,6 +393,16 @@ class Daemon:
         if self._listener.is_new("store", str(error or "")):
             self._listener.trouble("store", str(error or ""))
             self._guard(lambda: self.journal.note("store", str(error or "")))
+
+
+def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
+    """That no events are heard of some folders, and why; "" if all is well."""
+    deaf = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
+    if not deaf:
+        return ""
+    path, hint = deaf[0]
+    others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
+    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
 
 
 class _Patrol:

@@ -5,6 +5,7 @@ import sys
 from watcher.cli import (
     attributing,
     exporting,
+    gating,
     looking,
     orders,
     releasing,
@@ -23,6 +24,7 @@ VERBS = (
     tracing.observe,
     running.run,
     running.once,
+    gating.gateway,
     looking.status,
     looking.list_sets,
     looking.show,
