@@ -32,12 +32,15 @@ from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import LONGEST_WAIT, SOON
 from watcher.pipeline.progress import Progress
+from watcher.pipeline.release.duty import Releasing
+from watcher.pipeline.release.evidence import MAIN, wanting
 from watcher.pipeline.sharing import Relay, Sharing
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
+from watcher.profile.release import Release
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
@@ -109,7 +112,8 @@ class Daemon:
         self._trust_times = trust_times
         self._stop = threading.Event()
         self._wake = threading.Event()
-        self._wall = None if clock else time.time
+        self._wall = clock.now if clock else time.time
+        self._acquires = acquires(profile, journal, self._clock)
         self._manners = self._new_manners()
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
@@ -271,7 +275,7 @@ class Daemon:
             self.profile.limits,
             ZoneInfo(zone) if zone else None,
             self._clock,
-            acquires(self.profile, self.journal, self._clock),
+            self._acquires,
             lambda seconds: self._clock.wait(seconds, self._stop),
             # Hours are those of the clock on the wall, also when somebody sets it.
             wall=self._wall,
@@ -308,6 +312,8 @@ class Daemon:
         ]
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
+        if self.profile.release and store_answers:
+            duties.append(self._releasing(crew, self.profile.release))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
@@ -330,6 +336,34 @@ class Daemon:
             # Whoever hears of sets hears of this, too.
             self._duties(crew).once()
 
+    def carry_out_releases(self) -> None:
+        """Do all that was ordered of local copies, and what is due, and end. Raises WatcherError."""
+        if self.profile.release:
+            with self._crew() as crew:
+                releasing = self._releasing(crew, self.profile.release)
+                while releasing.step() and not self.stopping:
+                    pass
+
+    def why_not_released(self, sets: Sequence[ImageSet], release: Release) -> Iterator[tuple[ImageSet, list[str]]]:
+        """Of each set why its local copy could not go now; its bytes are not read for that."""
+        with self._crew() as crew:
+            releasing = self._releasing(crew, release)
+            for one in sets:
+                yield one, releasing.refusals(one)
+
+    def _releasing(self, crew: Crew, release: Release) -> Releasing:
+        def ask(image_set: ImageSet, members: Sequence[Member]) -> Mapping[str, Sequence[str]]:
+            try:
+                place = image_set.collection or ""
+                return {MAIN: crew.do(lambda session: wanting(image_set, place, members, session))}
+            except WatcherError as error:
+                return {MAIN: [error.what]}
+
+        return Releasing(
+            self.profile, release, self.journal, self._clock, ask,
+            acquires=self._acquires, tell=self._listener.trouble, wall=self._wall,
+        )  # fmt: skip
+
     def _amendments(self, crew: Crew) -> Amendments:
         return Amendments(self.profile, self.journal, crew, self.attribute, self.registers, self._clock)
 
@@ -342,11 +376,7 @@ class Daemon:
                 self._wake.clear()
                 begin, worked = self._clock.now(), time.thread_time()
                 pause = min(self._guarded(patrol) for patrol in patrols)
-                for watching, hint in zip(self.watchings, hints, strict=True):
-                    told = (
-                        f"{hint.trouble}: no events are heard, so the sweeps find what is new" if hint.trouble else ""
-                    )
-                    self._listener.trouble(f"events of {watching.watch.path}", told)
+                self._listener.trouble("events", _deaf(self.watchings, hints))
                 self._guard(self._note_heartbeat)
                 conveyor.wake()
                 looked = self._clock.now()
@@ -402,6 +432,16 @@ class Daemon:
         if self._listener.is_new("store", str(error or "")):
             self._listener.trouble("store", str(error or ""))
             self._guard(lambda: self.journal.note("store", str(error or "")))
+
+
+def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
+    """That no events are heard of some folders, and why; "" if all is well."""
+    deaf = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
+    if not deaf:
+        return ""
+    path, hint = deaf[0]
+    others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
+    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
 
 
 class _Patrol:

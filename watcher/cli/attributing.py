@@ -11,11 +11,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
-from watcher.cli.console import LogListener, set_up_logs
+from watcher.cli.carrying_out import carry_out
+from watcher.cli.console import set_up_logs
 from watcher.cli.requesting import ProfileOption, people_of, requests_of
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
-from watcher.journal import Journal, watched_by
+from watcher.journal import Journal
 from watcher.journal.attributions import Order
 from watcher.model import ImageSet, Person, Resolution
 from watcher.overview import records
@@ -26,9 +27,6 @@ from watcher.provenance.registers import Registers
 
 #: Sets that are told of one by one.
 _MOST = 20
-#: How long in seconds the running watcher is waited for, and how often it is looked.
-_PATIENCE = 600.0
-_OFTEN = 0.2
 
 
 def attribute(
@@ -84,7 +82,7 @@ def attribute(
             journal.attributions.order(ids, Order(time.time(), by or getpass.getuser(), said))
         else:
             journal.attributions.look_again(ids)
-    _tell_the_store(place, loaded)
+    carry_out(place, loaded, "tells the store", _is_told, Daemon.amend)
     with Journal(place) as journal:
         return _report(chosen, journal, json=json)
 
@@ -136,20 +134,10 @@ def _would_be(
     return Exit.OK
 
 
-def _tell_the_store(place: Path, profile: Profile) -> None:
-    """Let the running watcher do it, or do it here."""
-    if watcher := watched_by(place):
-        say(f"The watcher ({watcher}) tells the store.")
-        end = time.monotonic() + _PATIENCE
-        while watched_by(place) and time.monotonic() < end:
-            with Journal(place) as journal:
-                due = journal.attributions.next_due()
-            if due is None or due > time.time():
-                return
-            time.sleep(_OFTEN)
-    if not watched_by(place):
-        with Journal(place, owned=True) as journal:
-            Daemon(profile, journal, LogListener()).amend()
+def _is_told(journal: Journal) -> bool:
+    """Whether the store knows of all that was said, as far as it can be told now."""
+    due = journal.attributions.next_due()
+    return due is None or due > time.time()
 
 
 def _report(chosen: Sequence[ImageSet], journal: Journal, *, json: bool) -> int:

@@ -25,6 +25,9 @@ from watcher.overview import handoffs, records
 from watcher.overview.words import plain
 from watcher.profile import Profile
 
+#: Of very many folders so many are named in the log.
+_NAMED = 10
+
 
 def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOption = False) -> int:
     """Watch, and deliver every finished set, until stopped.
@@ -38,7 +41,8 @@ def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOpt
         daemon = Daemon(loaded, journal, listener)
         with stopped_by_signals(daemon) as signals:
             log = structlog.get_logger()
-            log.info("watching", instrument=loaded.instrument.name, folders=[str(w.path) for w in loaded.watch])
+            folders = [str(watch.path) for watch in loaded.watch[:_NAMED]]
+            log.info("watching", instrument=loaded.instrument.name, folders=folders, of=len(loaded.watch))
             daemon.run()
             log.info("stopped")
     return Exit.INTERRUPTED if signal.SIGINT in signals else Exit.OK

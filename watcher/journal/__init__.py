@@ -15,6 +15,7 @@ from watcher.journal.database import FILE_NAME, Database, Owner, state_error, wa
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
+from watcher.journal.releases import Releases
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
 
@@ -30,6 +31,7 @@ __all__ = [
     "Journal",
     "Outbox",
     "Owner",
+    "Releases",
     "Sessions",
     "Sets",
     "watched_by",
@@ -69,6 +71,7 @@ class Journal:
         self.outbox = Outbox(self.database)
         self.handoffs = Handoffs(self.database)
         self.copies = Copies(self.database)
+        self.releases = Releases(self.database, state)
 
     @contextlib.contextmanager
     def scratch(self, name: str, content: bytes) -> Iterator[Path]:

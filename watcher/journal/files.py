@@ -220,6 +220,12 @@ class Files:
                     (set_id, ids[file.folder], _blob(file.name)),
                 )
 
+    def moved_away(self, set_id: str) -> None:
+        """The files of a published set are gone from the disk because we moved them."""
+        with self._database.transaction() as sql:
+            sql.execute("DELETE FROM file WHERE set_id = ?", (set_id,))
+            sql.execute("UPDATE image_set SET cleared = 1 WHERE id = ?", (set_id,))
+
     def rest(self, set_id: str) -> None:
         """Nothing is left to do for the files of this set: sweeps need not look at each of them any more."""
         with self._database.transaction() as sql:

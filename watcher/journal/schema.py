@@ -230,8 +230,10 @@ CREATE TABLE put_aside (
     set_id TEXT PRIMARY KEY REFERENCES image_set (id),
     phase TEXT NOT NULL,
     since REAL NOT NULL,
-    until REAL NOT NULL
+    until REAL NOT NULL,
+    why TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
+CREATE INDEX put_aside_phase ON put_aside (phase, since);
 CREATE TABLE removal (
     number INTEGER PRIMARY KEY,
     set_id TEXT NOT NULL,

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from watcher.errors import Conflict
 from watcher.journal import Journal
@@ -16,6 +17,8 @@ from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
 from watcher.stores.base import Claimed, Session, Store
 from watcher.stores.source import Source
 
+#: What the history says of a set that a lost journal has found again.
+FOUND: Final = "found in the store"
 #: Called with a set, a member and the number of its bytes that have just been sent.
 Progress = Callable[[ImageSet, Member, int], None]
 
@@ -114,12 +117,10 @@ class Delivery:
         if newest and Avu(MANIFEST_DIGEST, manifest.digest(read)) in published:
             for member in read:
                 self.sending.journal.sets.sent(image_set, member, member.sha256)
-            return self.sending.journal.sets.advance(image_set, State.DELIVERED, now, "found in the store")
+            return self.sending.journal.sets.advance(image_set, State.DELIVERED, now, FOUND)
         with self.sending.journal.database.transaction():
             files = self.sending.journal.files.of_set(image_set.id)
-            old = self.sending.journal.sets.advance(
-                image_set, State.SUPERSEDED, now, "found in the store with other content"
-            )
+            old = self.sending.journal.sets.advance(image_set, State.SUPERSEDED, now, f"{FOUND} with other content")
             new = self.sending.journal.sets.create(
                 old.root, old.folder, old.name,
                 grouped_by=old.grouped_by, format=old.format, now=now, last_change=old.last_change,
