@@ -19,6 +19,7 @@ from watcher.pipeline.amend import Amendments
 from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.conveyor import Conveyor
+from watcher.pipeline.copies import Do, evidence_everywhere
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.duties import Duties, Duty
@@ -33,13 +34,12 @@ from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import LONGEST_WAIT, SOON
 from watcher.pipeline.progress import Progress
 from watcher.pipeline.release.duty import Releasing
-from watcher.pipeline.release.evidence import MAIN, wanting
 from watcher.pipeline.sharing import Relay, Sharing
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
-from watcher.profile import Profile
+from watcher.profile import MAIN, Profile
 from watcher.profile.release import Release
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
@@ -156,10 +156,11 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
-        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as (crew, mirrors, sharing):
-            conveyor = self._conveyor(crew, sharing)
+        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as crews:
+            crew = crews.main
+            conveyor = self._conveyor(crew, crews.sharing)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress, *mirrors])
+            duties = self._duties(crews, BETWEEN, more=[self._progress, *crews.mirrors])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -176,7 +177,8 @@ class Daemon:
     def once(self) -> Round:
         """Take everything that is finished now to the store, and say what is not safe yet."""
         result = Round()
-        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as (crew, mirrors, sharing):
+        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as crews:
+            crew = crews.main
             self._settle(result)
             try:
                 if is_paused := paused(self.journal):
@@ -185,12 +187,12 @@ class Daemon:
                     self.check_store()
                     self.journal.note("store", "")
                 Withdrawals(self.journal, crew, self._clock).clear()
-                self._drain(self._way(crew, sharing))
+                self._drain(self._way(crew, crews.sharing))
             except WatcherError as error:
                 result.store_trouble = error
-            self._duties(crew, store_answers=result.store_trouble is None).once()
+            self._duties(crews, store_answers=result.store_trouble is None).once()
             if result.store_trouble is None:
-                self._drain_copies(mirrors)
+                self._drain_copies(crews.mirrors)
         result.unsafe = self.journal.sets.in_states(State.GROWING, State.HELD, *UNDER_WAY)
         return result
 
@@ -249,7 +251,7 @@ class Daemon:
         return Crew(self.store, workers_for(self.profile))
 
     @contextlib.contextmanager
-    def _crews(self) -> Iterator[tuple[Crew, Sequence[Mirror], Sharing]]:
+    def _crews(self) -> Iterator["_Crews"]:
         """The crew of the store, and for each further one what brings sets there, with a crew of its own."""
         with contextlib.ExitStack() as stack:
             others = [stack.enter_context(Crew(there.store, there.workers)) for there in self._elsewhere]
@@ -266,7 +268,8 @@ class Daemon:
                         spent=spent, resting=self._resting, stopping=self._stop.is_set, trouble=trouble,
                     )
                 )  # fmt: skip
-            yield crew, mirrors, Sharing(relays)
+            by_name = {there.name: other for there, other in zip(self._elsewhere, others, strict=True)}
+            yield _Crews(crew, by_name, mirrors, Sharing(relays))
 
     def _new_manners(self) -> Manners:
         """The limits of the profile for one store."""
@@ -300,10 +303,11 @@ class Daemon:
         return _PAUSE if self._pausing() else self._manners.resting()
 
     def _duties(
-        self, crew: Crew, between: float = 0.0, *, store_answers: bool = True, more: Sequence[Duty] = ()
+        self, crews: "_Crews", between: float = 0.0, *, store_answers: bool = True, more: Sequence[Duty] = ()
     ) -> Duties:
         """What is done beside the sets on their way; without the store, only what needs none."""
         duties: list[Duty] = [*more]
+        crew = crews.main
         if store_answers:
             duties.append(self._amendments(crew))
         duties += [
@@ -313,7 +317,7 @@ class Daemon:
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
         if self.profile.release and store_answers:
-            duties.append(self._releasing(crew, self.profile.release))
+            duties.append(self._releasing(crews, self.profile.release))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
@@ -329,35 +333,31 @@ class Daemon:
 
     def amend(self) -> None:
         """Tell the store all that became known of published sets, and end. Raises what concerns the whole store."""
-        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
-            amendments = self._amendments(crew)
+        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as crews:
+            amendments = self._amendments(crews.main)
             while amendments.step() and not self.stopping:
                 pass
             # Whoever hears of sets hears of this, too.
-            self._duties(crew).once()
+            self._duties(crews).once()
 
     def carry_out_releases(self) -> None:
         """Do all that was ordered of local copies, and what is due, and end. Raises WatcherError."""
         if self.profile.release:
-            with self._crew() as crew:
-                releasing = self._releasing(crew, self.profile.release)
+            with self._crews() as crews:
+                releasing = self._releasing(crews, self.profile.release)
                 while releasing.step() and not self.stopping:
                     pass
 
     def why_not_released(self, sets: Sequence[ImageSet], release: Release) -> Iterator[tuple[ImageSet, list[str]]]:
         """Of each set why its local copy could not go now; its bytes are not read for that."""
-        with self._crew() as crew:
-            releasing = self._releasing(crew, release)
+        with self._crews() as crews:
+            releasing = self._releasing(crews, release)
             for one in sets:
                 yield one, releasing.refusals(one)
 
-    def _releasing(self, crew: Crew, release: Release) -> Releasing:
+    def _releasing(self, crews: "_Crews", release: Release) -> Releasing:
         def ask(image_set: ImageSet, members: Sequence[Member]) -> Mapping[str, Sequence[str]]:
-            try:
-                place = image_set.collection or ""
-                return {MAIN: crew.do(lambda session: wanting(image_set, place, members, session))}
-            except WatcherError as error:
-                return {MAIN: [error.what]}
+            return evidence_everywhere(image_set, members, self.journal, crews.asking)
 
         return Releasing(
             self.profile, release, self.journal, self._clock, ask,
@@ -442,6 +442,21 @@ def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
     path, hint = deaf[0]
     others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
     return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
+
+
+@dataclass(frozen=True, slots=True)
+class _Crews:
+    """The crew of the main store, and those of the further ones by name, with what brings sets there."""
+
+    main: Crew
+    others: Mapping[str, Crew]
+    mirrors: Sequence[Mirror]
+    sharing: Sharing
+
+    @property
+    def asking(self) -> Mapping[str, Do]:
+        """How each store is asked, by its name."""
+        return {name: crew.do for name, crew in {MAIN: self.main, **self.others}.items()}
 
 
 class _Patrol:

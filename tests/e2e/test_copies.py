@@ -78,7 +78,7 @@ def test_a_zone_another_zone_and_a_folder_hold_the_same(
     metadata = {(name, value) for name, value, _ in server.avus(f"{BASE}/Scope-1/run") if name != "acq:copy"}
     there = {(name, value) for name, value, _ in other.avus(places["otherZone"]) if name != "acq:copy_of"}
     assert there == metadata
-    assert ("acq:copy_of", f"{BASE}/Scope-1/run", "") in other.avus(places["otherZone"])
+    assert ("acq:copy_of", f"{BASE}/Scope-1/run", "otherZone") in other.avus(places["otherZone"])
     # Small members went together there, too.
     assert any(request.api == 665 for request in other.requests)
     (one,) = irods_program.json("list")["sets"]

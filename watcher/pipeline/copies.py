@@ -1,24 +1,31 @@
 """Which stores hold a set, by what their own catalogues say at this moment: the main one, and those of the copies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from watcher.errors import JournalError, WatcherError
 from watcher.journal import Journal
-from watcher.model import IDENTIFIER, Avu, ImageSet, Member
+from watcher.model import IDENTIFIER, Avu, ImageSet, Member, State
 from watcher.pipeline.verify import wanting
 from watcher.profile import MAIN
 from watcher.provenance import manifest
-from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
+from watcher.provenance.vocabulary import COMPLETE, COPY_OF, MANIFEST_DIGEST, SUPERSEDED
 from watcher.stores.base import Session
 
+#: Asks all stores of a set: what is wanting, in words, by the store's name; nothing wanting is an empty list.
+Ask = Callable[[ImageSet, Sequence[Member]], Mapping[str, Sequence[str]]]
+#: Has one store asked: what the work says, with a session there.
+Do = Callable[[Callable[[Session], list[str]]], list[str]]
 
-def evidence(image_set: ImageSet, members: Sequence[Member], session: Session) -> list[str]:
+
+def evidence(image_set: ImageSet, members: Sequence[Member], session: Session, copy: str = "") -> list[str]:
     """What is wanting of a published set where this session goes, asked now, in words; [] if nothing is.
 
     Nothing is wanting if `image_set.collection` is labelled with this set's id, marked as published, and names the
     manifest that these members make, and if that manifest and every member are there, good, with their size and
-    SHA-256. A disk is read again for it. Raises what a session raises.
+    SHA-256. `copy` is the name of the copy that it must say to be: one place with two names is not two copies. A disk
+    is read again for it. Raises what a session raises.
     """
     unsent = [f"{member.target}: it is not known what was sent of it" for member in members if member.sha256 is None]
     if unsent or not members:
@@ -28,7 +35,9 @@ def evidence(image_set: ImageSet, members: Sequence[Member], session: Session) -
     found = []
     if Avu(IDENTIFIER, image_set.id) not in avus:
         return [f"{collection}: it is not labelled as this set's"]
-    if not avus & {COMPLETE, SUPERSEDED}:
+    if {avu.unit for avu in avus if avu.attribute == COPY_OF} != ({copy} if copy else set()):
+        found.append(f"{collection}: " + (f"it is not the copy {copy}" if copy else "it is only a copy"))
+    if not avus & _markers(image_set):
         found.append(f"{collection}: it is not marked as published")
     if Avu(MANIFEST_DIGEST, digest) not in avus:
         found.append(f"{collection}: it was published with other files")
@@ -41,7 +50,7 @@ def evidence(image_set: ImageSet, members: Sequence[Member], session: Session) -
 
 
 def evidence_everywhere(
-    image_set: ImageSet, members: Sequence[Member], journal: Journal, sessions: Mapping[str, Session]
+    image_set: ImageSet, members: Sequence[Member], journal: Journal, stores: Mapping[str, Do]
 ) -> dict[str, list[str]]:
     """What is wanting in each of these stores, by their names (`MAIN`, and those of the profile's copies), asked now.
 
@@ -49,14 +58,21 @@ def evidence_everywhere(
     """
     places = {MAIN: image_set.collection} | {copy.name: copy.collection for copy in journal.copies.of(image_set.id)}
     found = {}
-    for name, session in sessions.items():
+    for name, do in stores.items():
+        there = replace(image_set, collection=places.get(name))
         try:
-            place = places.get(name)
             found[name] = (
-                evidence(replace(image_set, collection=place), members, session) if place else ["it was not sent there"]
+                do(partial(evidence, there, members, copy="" if name == MAIN else name))
+                if there.collection
+                else ["it was not sent there"]
             )
         except JournalError:
             raise
         except WatcherError as error:
             found[name] = [str(error)]
     return found
+
+
+def _markers(image_set: ImageSet) -> set[Avu]:
+    """What may stand there: a copy of what was replaced is told so later than the set itself."""
+    return {COMPLETE, SUPERSEDED} if image_set.state is State.SUPERSEDED else {COMPLETE}

@@ -173,7 +173,7 @@ class Mirror:
             for target, problem in wanting(members, have).items():
                 raise FixityError(f"{self._there.store.place(place)}/{target}: {problem}")
         self._send_sidecars(main, place, have)
-        own = fitting([Avu(COPIES, str(replicas_of(members, have))), Avu(COPY_OF, self._store.place(main))])
+        own = fitting([Avu(COPIES, str(replicas_of(members, have))), Avu(COPY_OF, self._store.place(main), copy.name)])
         self._describe(place, said, ours, own)
         mine = fitting([Avu(COPY, self._there.store.place(place), copy.name)])
         told = {avu for avu in said if avu.attribute == COPY and avu.unit == copy.name}

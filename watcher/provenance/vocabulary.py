@@ -27,7 +27,7 @@ MANIFEST_DIGEST: Final = "acq:manifest.sha256"
 COPIES: Final = "acq:copies"
 #: Where else the set is, verified there by that store's own catalogue: its place, and what it is called as the unit.
 COPY: Final = "acq:copy"
-#: On a copy, and nowhere else: where the main one is.
+#: On a copy, and nowhere else: where the main one is, and what the copy is called as the unit.
 COPY_OF: Final = "acq:copy_of"
 #: The bytes of all members together.
 SIZE: Final = "dcat:byteSize"

@@ -3,7 +3,8 @@
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from watcher.daemon import Daemon, Round
 from watcher.errors import WatcherError
 from watcher.journal import Journal
 from watcher.model import Avu, ImageSet, Member, State
+from watcher.pipeline.copies import Do
 from watcher.pipeline.watching import Watching
 from watcher.profile import Profile, load
 from watcher.stores.base import Claimed, Session, Store
@@ -278,6 +280,15 @@ class Bench:
     def close(self) -> None:
         """Stop the watcher."""
         self.restart()
+
+
+def asking(sessions: Mapping[str, Session]) -> dict[str, Do]:
+    """How stores are asked when there is a session in each."""
+    return {name: partial(_do, session) for name, session in sessions.items()}
+
+
+def _do(session: Session, work: Callable[[Session], list[str]]) -> list[str]:
+    return work(session)
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipeline.conftest import Bench
-from watcher.model import Avu, ImageSet, Member
+from tests.unit.pipeline.conftest import Bench, asking
+from watcher.model import Avu, ImageSet, Member, State
 from watcher.pipeline.copies import evidence, evidence_everywhere
 from watcher.profile import MAIN
 from watcher.stores.folder import FolderStore
@@ -73,8 +73,10 @@ def test_what_is_not_marked_as_published_or_was_published_with_other_files_does_
     assert asked(bench, published) == ["scope/run: it is not marked as published"]
     members = bench.journal.sets.members(published.id)
     session.annotate("scope/run", [Avu("acq:state", "superseded")])
-    assert asked(bench, published) == []
-    fewer = asked(bench, published, members[:1])
+    assert asked(bench, published) == ["scope/run: it is not marked as published"]
+    replaced = replace(published, state=State.SUPERSEDED)
+    assert asked(bench, replaced) == []
+    fewer = asked(bench, replaced, members[:1])
     assert fewer[0] == "scope/run: it was published with other files"
 
 
@@ -91,8 +93,23 @@ def test_each_store_is_asked_and_one_that_is_away_wants_that(bench: Bench, publi
         assert bench.journal.copies.take(published.id, name, "scope/run")
     sessions = {name: FolderStore(path).session() for name, path in stores.items()}
     members = bench.journal.sets.members(published.id)
-    found = evidence_everywhere(published, members, bench.journal, sessions)
+    found = evidence_everywhere(published, members, bench.journal, asking(sessions))
     assert found[MAIN] == []
     assert found["empty"] == ["scope/run: it is not labelled as this set's"]
     assert "the folder of the archive is not there" in found["away"][0]
     assert found["unknown"] == ["it was not sent there"]
+
+
+def test_one_place_with_two_names_is_one_copy(bench: Bench, published: ImageSet, tmp_path: Path) -> None:
+    """As two shares that are one, or a folder that leads to the store itself."""
+    for name in ("backup", "again"):
+        assert bench.journal.copies.take(published.id, name, "scope/run")
+    sessions = {MAIN: FolderStore(bench.archive).session(), "backup": FolderStore(bench.archive).session()}
+    members = bench.journal.sets.members(published.id)
+    found = evidence_everywhere(published, members, bench.journal, asking(sessions))
+    assert found == {MAIN: [], "backup": ["scope/run: it is not the copy backup"]}
+    sessions["backup"].annotate("scope/run", [Avu("acq:copy_of", "elsewhere", "backup")])
+    found = evidence_everywhere(published, members, bench.journal, asking(sessions | {"again": sessions["backup"]}))
+    assert found[MAIN] == ["scope/run: it is only a copy"]
+    assert found["backup"] == []
+    assert found["again"] == ["scope/run: it is not the copy again"]

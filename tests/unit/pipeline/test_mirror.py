@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipeline.conftest import Bench, RiggedStore
+from tests.unit.pipeline.conftest import Bench, RiggedStore, asking
 from watcher import osfacts
 from watcher.errors import NotAllowed, StoreFull, StoreUnreachable
 from watcher.journal.attributions import Order
@@ -46,7 +46,7 @@ def assert_copied(bench: Bench, name: str, *, state: str = "complete", collectio
     main, other = avus(bench.archive, collection), avus(copy, collection)
     assert {avu for avu in main if avu[0] != "acq:copy"} == {avu for avu in other if avu[0] != "acq:copy_of"}
     assert ("acq:copy", str(copy / collection), name) in main
-    assert ("acq:copy_of", str(bench.archive / collection), "") in other
+    assert ("acq:copy_of", str(bench.archive / collection), name) in other
     assert ("acq:state", state, "") in other
     assert stat_of(copy / collection) == stat_of(copy)
 
@@ -367,9 +367,9 @@ def test_evidence_is_found_in_every_place(bench: Bench, disk: RiggedStore) -> No
     one = bench.only()
     sessions = {MAIN: FolderStore(bench.archive).session(), "backup": disk.session()}
     members = bench.journal.sets.members(one.id)
-    assert evidence_everywhere(one, members, bench.journal, sessions) == {MAIN: [], "backup": []}
+    assert evidence_everywhere(one, members, bench.journal, asking(sessions)) == {MAIN: [], "backup": []}
     (disk.path / "scope/run/a.dat").write_bytes(b"FIRST")
-    found = evidence_everywhere(one, members, bench.journal, sessions)
+    found = evidence_everywhere(one, members, bench.journal, asking(sessions))
     assert found == {MAIN: [], "backup": ["a.dat: the catalogue has another SHA-256 than was sent"]}
 
 

@@ -13,10 +13,10 @@ from watcher.clock import Clock
 from watcher.errors import SourceError
 from watcher.journal import Journal
 from watcher.model import ImageSet, Member, State
+from watcher.pipeline.copies import Ask
 from watcher.pipeline.deliver import FOUND, source_of
 from watcher.pipeline.observe import Filter
-from watcher.pipeline.release.evidence import MAIN, Ask
-from watcher.profile import Profile
+from watcher.profile import MAIN, Profile
 from watcher.profile.release import Release
 
 #: Clocks may differ by so many seconds.

@@ -9,10 +9,10 @@ from watcher.errors import JournalError, SourceError, UsageError, WatcherError
 from watcher.journal import Journal
 from watcher.journal.releases import Aside, Phase
 from watcher.model import ImageSet, Member
+from watcher.pipeline.copies import Ask
 from watcher.pipeline.release import aside, policy, removal
 from watcher.pipeline.release.checks import Checks
-from watcher.pipeline.release.evidence import MAIN, Ask
-from watcher.profile import Profile
+from watcher.profile import MAIN, Profile
 from watcher.profile.release import Release
 
 #: How often in seconds it is asked whether something is due.
@@ -145,7 +145,8 @@ class Releasing:
         return self._remove(image_set, members, answers)
 
     def _remove(self, image_set: ImageSet, members: Sequence[Member], answers: Mapping[str, Sequence[str]]) -> bool:
-        places = [str(image_set.collection if name == MAIN else name) for name, some in answers.items() if not some]
+        where = {copy.name: copy.place for copy in self._journal.copies.of(image_set.id)} | {MAIN: image_set.collection}
+        places = [str(where.get(name) or name) for name, some in answers.items() if not some]
         try:
             removal.remove(image_set, members, places, self._journal, self._clock.now())
         except (SourceError, UsageError) as error:

@@ -8,7 +8,7 @@ from watcher.journal import Journal
 from watcher.model import ImageSet, Member, State
 from watcher.pipeline.release import aside
 from watcher.pipeline.release.checks import same_files
-from watcher.pipeline.release.evidence import MAIN
+from watcher.profile import MAIN
 from watcher.stores.source import Source
 
 #: Files that get their lines in one transaction.

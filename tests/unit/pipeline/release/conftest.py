@@ -10,8 +10,9 @@ from tests.unit.pipeline.conftest import Bench
 from watcher.errors import StoreUnreachable, WatcherError
 from watcher.journal.releases import Phase
 from watcher.model import ImageSet, Member
+from watcher.pipeline.copies import evidence
 from watcher.pipeline.release.duty import Releasing
-from watcher.pipeline.release.evidence import MAIN, wanting
+from watcher.profile import MAIN
 from watcher.profile.release import Release
 from watcher.stores.folder import FolderStore
 
@@ -38,7 +39,7 @@ class Site:
             if self.away:
                 raise StoreUnreachable("the archive does not answer")
             session = FolderStore(self.bench.archive).session()
-            main = wanting(image_set, image_set.collection or "", members, session)
+            main = evidence(image_set, members, session)
         except WatcherError as error:
             main = [error.what]
         return {MAIN: main, **self.others}
