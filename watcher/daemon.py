@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from watcher import __version__
@@ -15,26 +16,30 @@ from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
 from watcher.notify import open_sinks
 from watcher.notify.base import Sink
+from watcher.pipeline.adopt import Adoption, to_be_adopted
 from watcher.pipeline.amend import Amendments
 from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.attribute import Attributor
+from watcher.pipeline.audit import Auditor, Place
+from watcher.pipeline.auditing import Auditing
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.copies import Do, evidence_everywhere
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.duties import Duties, Duty
 from watcher.pipeline.early import Early
-from watcher.pipeline.elsewhere import elsewhere
+from watcher.pipeline.elsewhere import Elsewhere, elsewhere
 from watcher.pipeline.handoff import Line
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.mirror import Mirror
 from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
-from watcher.pipeline.patience import LONGEST_WAIT, SOON
+from watcher.pipeline.patience import SOON
+from watcher.pipeline.patrol import Patrol, deaf
 from watcher.pipeline.progress import Progress
 from watcher.pipeline.release.duty import Releasing
-from watcher.pipeline.sharing import Relay, Sharing
+from watcher.pipeline.sharing import ALONE, Relay, Sharing
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
@@ -45,8 +50,6 @@ from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
 
-#: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
-DEEP_EVERY = 3600.0
 #: The journal forgets what is old once a day, with pauses so that nobody waits for it.
 PRUNE_EVERY = 24 * 3600.0
 _BETWEEN_STEPS = 0.01
@@ -156,11 +159,12 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
-        with self.registers.reading(self._tell_registers, _AT_START), self._crews() as crews:
+        reading = self.registers.reading(self._tell_registers, _AT_START)
+        with reading, self._crews() as crews, self._audits() as audits:
             crew = crews.main
             conveyor = self._conveyor(crew, crews.sharing)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crews, BETWEEN, more=[self._progress, *crews.mirrors])
+            duties = self._duties(crews, BETWEEN, more=[self._progress, *crews.mirrors, *audits])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -355,6 +359,48 @@ class Daemon:
             for one in sets:
                 yield one, releasing.refusals(one)
 
+    def adopt(self, folder: Path) -> Iterator[tuple[ImageSet, str]]:
+        """Take over the finished sets in a folder that are in the store already: each, and why not, "" if it was.
+
+        Raises what concerns the whole store, and WatchFolderError.
+        """
+        self._settle(result := Round())
+        for trouble in result.folder_trouble:
+            raise trouble
+        self.check_store()
+        with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
+            adoption = Adoption(self.journal, self._way(crew, ALONE), self._clock)
+            for one in to_be_adopted(self.journal, folder):
+                if self.stopping:
+                    return
+                yield one, adoption.take_over(one)
+
+    def auditor(self, away: Callable[[str, str], None] | None = None) -> Auditor:
+        """Who compares published sets with all stores; to be closed. `away`: see there."""
+
+        def used(place: Elsewhere) -> Callable[[], None]:
+            return lambda: place.store.check(place.base, used=self.journal.copies.is_used(place.name))
+
+        places = [Place(MAIN, self.store, self.check_store)]
+        places += [Place(there.name, there.store, used(there)) for there in self._elsewhere]
+
+        def tell(name: str, what: str) -> None:
+            self._listener.trouble(f"audit in {name}", what and f"copies in {name}: {what}")
+
+        return Auditor(self.journal, places, self._clock, away or tell)
+
+    @contextlib.contextmanager
+    def _audits(self) -> Iterator[Sequence[Duty]]:
+        """What looks at published sets again, if the profile says so."""
+        with contextlib.closing(self.auditor()) as auditor:
+            yield [
+                Auditing(
+                    section, self.journal, self._clock, auditor,
+                    resting=self._resting, tell=self._listener.tell, trouble=self._listener.trouble,
+                )
+                for section in filter(None, [self.profile.audit])
+            ]  # fmt: skip
+
     def _releasing(self, crews: "_Crews", release: Release) -> Releasing:
         def ask(image_set: ImageSet, members: Sequence[Member]) -> Mapping[str, Sequence[str]]:
             return evidence_everywhere(image_set, members, self.journal, crews.asking)
@@ -370,13 +416,13 @@ class Daemon:
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
-        patrols = [_Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
                 begin, worked = self._clock.now(), time.thread_time()
                 pause = min(self._guarded(patrol) for patrol in patrols)
-                self._listener.trouble("events", _deaf(self.watchings, hints))
+                self._listener.trouble("events", deaf(self.watchings, hints))
                 self._guard(self._note_heartbeat)
                 conveyor.wake()
                 looked = self._clock.now()
@@ -391,7 +437,7 @@ class Daemon:
             for hint in hints:
                 hint.stop()
 
-    def _guarded(self, patrol: "_Patrol") -> float:
+    def _guarded(self, patrol: Patrol) -> float:
         """One round of a patrol; seconds until the next, whatever goes wrong."""
         pause = patrol.watching.watch.sweep
 
@@ -434,16 +480,6 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", str(error or "")))
 
 
-def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
-    """That no events are heard of some folders, and why; "" if all is well."""
-    deaf = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
-    if not deaf:
-        return ""
-    path, hint = deaf[0]
-    others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
-    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
-
-
 @dataclass(frozen=True, slots=True)
 class _Crews:
     """The crew of the main store, and those of the further ones by name, with what brings sets there."""
@@ -457,36 +493,6 @@ class _Crews:
     def asking(self) -> Mapping[str, Do]:
         """How each store is asked, by its name."""
         return {name: crew.do for name, crew in {MAIN: self.main, **self.others}.items()}
-
-
-class _Patrol:
-    """When one watched folder is swept, looked at because of events, and judged."""
-
-    def __init__(self, watching: Watching, hints: Hints) -> None:
-        self.watching = watching
-        self.hints = hints
-        self._next_sweep = 0.0
-        self._next_deep = 0.0
-        self._next_start = 0.0
-
-    def round(self, now: float, report: Callable[[Watching, Seen], None]) -> float:
-        """Do what is due now; seconds until something is due again. Raises WatchFolderError and JournalError."""
-        if not self.hints.alive and now >= self._next_start:
-            self._next_start = now + LONGEST_WAIT
-            self.hints.stop()
-            self.hints.start()
-        folders, overflow = self.hints.take()
-        if now >= self._next_sweep or overflow:
-            self._next_sweep = now + self.watching.watch.sweep
-            deep = now >= self._next_deep
-            report(self.watching, self.watching.look_everywhere(deep=deep))
-            if deep:
-                self._next_deep = now + DEEP_EVERY
-        elif folders:
-            self.watching.look_at(folders)
-        self.watching.judge()
-        due = self.watching.next_due()
-        return max(0.0, min(self._next_sweep, due if due is not None else self._next_sweep) - now)
 
 
 class _Stoppable:
@@ -544,6 +550,10 @@ class _Stoppable:
     def is_new(self, where: str, what: str) -> bool:
         """Whether something else is wrong there now than when it was last told."""
         return self._last.get(where, "") != what
+
+    def tell(self, where: str, what: str) -> None:
+        """Tell what the journal keeps in a place of its own, which knows whether it is new."""
+        self._listener.trouble(where, what)
 
     def trouble(self, where: str, what: str) -> None:
         if self.is_new(where, what):

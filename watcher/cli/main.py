@@ -14,6 +14,7 @@ from watcher.cli import (
     setting_up,
     tracing,
     trying,
+    verifying,
     working,
 )
 from watcher.cli.app import app, run_app
@@ -32,6 +33,8 @@ VERBS = (
     looking.inspect,
     exporting.export,
     exporting.fetch,
+    verifying.verify,
+    verifying.adopt,
     orders.retry,
     orders.skip,
     orders.hold,

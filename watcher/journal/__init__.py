@@ -15,6 +15,7 @@ from watcher.journal.database import FILE_NAME, Database, Owner, state_error, wa
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
+from watcher.journal.looks import Look, Looks
 from watcher.journal.releases import Releases
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
@@ -29,6 +30,8 @@ __all__ = [
     "Files",
     "Handoffs",
     "Journal",
+    "Look",
+    "Looks",
     "Outbox",
     "Owner",
     "Releases",
@@ -71,6 +74,7 @@ class Journal:
         self.outbox = Outbox(self.database)
         self.handoffs = Handoffs(self.database)
         self.copies = Copies(self.database)
+        self.looks = Looks(self.database)
         self.releases = Releases(self.database, state)
 
     @contextlib.contextmanager

@@ -221,9 +221,11 @@ CREATE TABLE copy_withdrawal (
 CREATE TABLE looked_at (
     set_id TEXT PRIMARY KEY REFERENCES image_set (id),
     at REAL NOT NULL,
-    deep INTEGER NOT NULL DEFAULT 0,
+    deep_at REAL,
     drift TEXT NOT NULL DEFAULT '[]',
-    told INTEGER NOT NULL DEFAULT 0
+    damaged TEXT NOT NULL DEFAULT '[]',
+    since REAL,
+    readers TEXT NOT NULL DEFAULT '{}'
 ) WITHOUT ROWID;
 CREATE INDEX looked_at_drift ON looked_at (set_id) WHERE drift <> '[]';
 CREATE TABLE put_aside (

@@ -283,6 +283,7 @@ class Sets:
                 (image_set.id,),
             )
             sql.execute("DELETE FROM copy WHERE set_id = ?", (image_set.id,))
+            sql.execute("DELETE FROM looked_at WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM member WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM leftover WHERE set_id = ?", (image_set.id,))
             sql.execute("DELETE FROM history WHERE set_id = ?", (image_set.id,))

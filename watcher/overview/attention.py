@@ -37,6 +37,11 @@ class Kind(StrEnum):
     HANDOFF = "handoff"
     ARCHIVE = "archive"
     COPY = "copy"
+    AUDIT = "audit"
+
+
+#: What trouble is about that begins with this word.
+_KINDS: Final = {"copy": Kind.COPY, "audit": Kind.AUDIT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,14 @@ class Attention:
 def attentions(journal: Journal, now: float, *, watched: bool) -> list[Attention]:
     """All that needs a person now, what is urgent first; `watched`: whether a process is the watcher."""
     found = [*_store(journal), *_watcher(journal, now, watched=watched), *_disks(journal, now), *_sets(journal)]
-    found += [*_troubles(journal), *_access(journal), *_handoffs(journal), *_archive(journal), *_copies(journal)]
+    found += [
+        *_troubles(journal),
+        *_access(journal),
+        *_handoffs(journal),
+        *_archive(journal),
+        *_copies(journal),
+        *_audit(journal),
+    ]
     return sorted(found, key=lambda one: not one.urgent)
 
 
@@ -101,7 +113,7 @@ def _troubles(journal: Journal) -> Iterator[Attention]:
         if where.startswith(_TOLD_ELSEWHERE):
             continue
         people = where.startswith(("registers ", "attribution "))
-        kind = Kind.PEOPLE if people else Kind.COPY if where.startswith("copy ") else Kind.FOLDER
+        kind = Kind.PEOPLE if people else _KINDS.get(where.split(" ", 1)[0], Kind.FOLDER)
         yield Attention(f"trouble:{where}", kind, what, since, urgent=where == "watch")
 
 
@@ -137,3 +149,12 @@ def _copies(journal: Journal) -> Iterator[Attention]:
         if problem:
             what = say("{copies} in {name}: {what}", copies=words.waiting_copies(number), name=name, what=problem)
             yield Attention(f"copies:{name}", Kind.COPY, what, urgent=False)
+
+
+def _audit(journal: Journal) -> Iterator[Attention]:
+    for set_id, name, drift, since in journal.looks.drifted(MOST_SETS):
+        found = "; ".join(drift)
+        what = say("{set} is not as it was published: {what}", set=name, what=found)
+        yield Attention(f"audit:{set_id}", Kind.AUDIT, what, since, set_id=set_id)
+    if (more := journal.looks.drifted_count() - MOST_SETS) > 0:
+        yield Attention("audits", Kind.AUDIT, say("And {sets} more are not as they were.", sets=words.sets(more)))

@@ -1,6 +1,6 @@
 """Which stores hold a set, by what their own catalogues say at this moment: the main one, and those of the copies."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
@@ -11,7 +11,7 @@ from watcher.pipeline.verify import wanting
 from watcher.profile import MAIN
 from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, COPY_OF, MANIFEST_DIGEST, SUPERSEDED
-from watcher.stores.base import Session
+from watcher.stores.base import Replica, Session
 
 #: Asks all stores of a set: what is wanting, in words, by the store's name; nothing wanting is an empty list.
 Ask = Callable[[ImageSet, Sequence[Member]], Mapping[str, Sequence[str]]]
@@ -27,11 +27,18 @@ def evidence(image_set: ImageSet, members: Sequence[Member], session: Session, c
     SHA-256. `copy` is the name of the copy that it must say to be: one place with two names is not two copies. A disk
     is read again for it. Raises what a session raises.
     """
+    collection = image_set.collection or ""
+    return wanting_in(image_set, members, session.avus(collection), session.replicas(collection), copy)
+
+
+def wanting_in(
+    image_set: ImageSet, members: Sequence[Member], avus: Set[Avu], there: Mapping[str, Replica], copy: str = ""
+) -> list[str]:
+    """The same by what a catalogue has said: the metadata of the collection, and what lies in it."""
     unsent = [f"{member.target}: it is not known what was sent of it" for member in members if member.sha256 is None]
     if unsent or not members:
         return unsent or ["it is not known which files the set has"]
-    collection = image_set.collection or ""
-    avus, digest = session.avus(collection), manifest.digest(members)
+    collection, digest = image_set.collection, manifest.digest(members)
     found = []
     if Avu(IDENTIFIER, image_set.id) not in avus:
         return [f"{collection}: it is not labelled as this set's"]
@@ -41,7 +48,6 @@ def evidence(image_set: ImageSet, members: Sequence[Member], session: Session, c
         found.append(f"{collection}: it is not marked as published")
     if Avu(MANIFEST_DIGEST, digest) not in avus:
         found.append(f"{collection}: it was published with other files")
-    there = session.replicas(collection)
     found += (f"{target}: {problem}" for target, problem in wanting(members, there).items())
     listed = there.get(manifest.NAME)
     if listed is None or not listed.good or listed.sha256 != digest:

@@ -45,7 +45,9 @@ def publish(
             journal.attributions.written(image_set.id, attribution, revision, again)
         note = f"{len(members)} files in {image_set.collection}"
         journal.copies.want(image_set.id, [copy.called for copy in profile.copies])
-        moved = journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
+        moved = journal.sets.advance(
+            image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0, claimed=True
+        )  # fmt: skip
         announce(moved, members, handoff.answer_in(there), journal, profile, found or attribution)
         return moved
 

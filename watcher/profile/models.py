@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from watcher import names
 from watcher.errors import NameRefused
+from watcher.profile.audit import Audit
 from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
 from watcher.profile.handoff import Handoff
@@ -289,6 +290,12 @@ class Document(Section):
         default=None,
         description="When local copies are removed; absent: never.",
         examples=[{"after": "7d", "copies": 2}],
+    )
+
+    audit: Audit | None = Field(
+        default=None,
+        description="How often published sets are compared with their stores again; absent: when a person asks for it.",
+        examples=[{"every": "7d"}],
     )
 
     @field_validator("store")

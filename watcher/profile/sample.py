@@ -68,6 +68,7 @@ watch:
 #   omero: null                       # files for an in-place import, as in {{mount: /mnt/irods}}
 
 # release: null                       # null: local files are never removed; else as in {{after: 7d, copies: 2}}
+# audit: null                         # null: sets are verified again when you ask; else as in {{every: 7d, deep: 180d}}
 
 store:
 {store}"""

@@ -1,9 +1,9 @@
 """The Store protocol: where image sets go, and what every such place must be able to answer."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 from watcher.model import Avu
 from watcher.stores.source import Source
@@ -50,12 +50,31 @@ class Lanes:
     copy: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """What the store's own catalogue says of one collection when it is asked about many together.
+
+    `avus` are its metadata of the attributes that were asked for, `replicas` what lies in it by target. `access` says
+    who has more than the collection above hands down, this account apart: the level (one of `LEVELS`) by `name#zone`.
+    `digests`: the catalogue has them; a disk has none until its bytes are read.
+    """
+
+    avus: frozenset[Avu] = frozenset()
+    replicas: Mapping[str, Replica] = field(default_factory=dict)
+    access: Mapping[str, str] = field(default_factory=dict)
+    digests: bool = True
+
+
 class Claimed(IntEnum):
     """Whether a collection is a set's own: never, since now, or since an earlier attempt that may have left members."""
 
     NOT = 0
     NOW = 1
     BEFORE = 2
+
+
+#: The levels of access, each of which holds those before it.
+LEVELS: Final = ("read", "annotate", "write", "own")
 
 
 class Grant(NamedTuple):
@@ -108,6 +127,27 @@ class Session(Protocol):
 
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """Everything below the collection, by target, as the store's own catalogue has it now; {} if there is none."""
+        ...
+
+    def survey(self, wanted: Mapping[str, Collection[str]], attributes: Collection[str]) -> Mapping[str, Surveyed]:
+        """What the catalogue has now of these collections, in a few questions for all of them; no bytes are read.
+
+        `wanted` has the targets that each should hold: what lies elsewhere below it may be left out of the answer.
+        """
+        ...
+
+    def reread(self, collection: str, target: str, replica: Replica) -> str:
+        """Have the stored bytes of one object read again where they are: "" if all its good replicas are like this one.
+
+        Else what is wrong, in words. It takes as long as reading them, and changes nothing, whatever is found.
+        """
+        ...
+
+    def checksums(self, collection: str, sizes: Mapping[str, int]) -> Mapping[str, str | None]:
+        """The SHA-256 (hex) of these objects, of which the catalogue has none yet, as the store itself computes it.
+
+        By target; None where it cannot, or has a checksum of another kind. The catalogue may keep what it has computed.
+        """
         ...
 
     def remove(self, collection: str, target: str) -> None:
@@ -167,6 +207,10 @@ class Session(Protocol):
         Anything else is left alone: nothing there, another set's, one that is published or was. Raises StoreBusy if a
         replica in it is stuck; what can be removed is gone then, and the label is still there.
         """
+        ...
+
+    def interrupt(self) -> None:
+        """Called from another thread: end what takes long with a StoreUnreachable; the session may be used no more."""
         ...
 
     def close(self) -> None:

@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from watcher import names, osfacts
 from watcher.errors import FixityError, NameRefused, NotAllowed, StoreError, StoreFull, StoreUnreachable, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
-from watcher.stores.base import Claimed, Grant, Lanes, Progress, Receipt, Replica, Session
+from watcher.stores.base import Claimed, Grant, Lanes, Progress, Receipt, Replica, Session, Surveyed
 from watcher.stores.source import BLOCK, Source
 
 #: Holds the metadata of a set; written under another name and renamed, so that it is always whole.
@@ -102,6 +102,7 @@ class FolderSession:
     def __init__(self, store: FolderStore) -> None:
         self._store = store
         self._root = store.path
+        self._interrupted = False
 
     def claim(self, collection: str, set_id: str) -> Claimed:
         """Create the set's directory for this account alone, if it does not belong to something else."""
@@ -150,11 +151,47 @@ class FolderSession:
         directory = self._at(collection)
         found = {}
         with _named(directory):
-            for path in _files(directory):
-                if path != directory / METADATA and not path.name.endswith(_PART):
-                    target = path.relative_to(directory).as_posix()
-                    found[target] = Replica(path.stat().st_size, _sha256(path, from_disk=True), good=True)
+            for target, path in self._stored(directory):
+                found[target] = Replica(path.stat().st_size, _sha256(path, from_disk=True), good=True)
         return found
+
+    def survey(
+        self,
+        wanted: Mapping[str, Collection[str]],
+        attributes: Collection[str],
+    ) -> Mapping[str, Surveyed]:
+        """The names and sizes of the files."""
+        found = {}
+        for collection in wanted:
+            directory = self._at(collection)
+            avus = frozenset(avu for avu in self.avus(collection) if avu.attribute in attributes)
+            with _named(directory):
+                files = {
+                    target: Replica(path.stat().st_size, None, good=True) for target, path in self._stored(directory)
+                }
+            found[collection] = Surveyed(avus, files, digests=False)
+        return found
+
+    def reread(self, collection: str, target: str, replica: Replica) -> str:
+        """Read the file from the disk."""
+        path = self._at(collection) / target
+        with _named(path):
+            if not path.is_file():
+                return "it is not there"
+            digest = hashlib.sha256()
+            with open(path, "rb", buffering=0) as file:
+                osfacts.forget_cached(file)
+                while block := file.read(BLOCK):
+                    if self._interrupted:
+                        raise StoreUnreachable(f"{path}: reading it was given up")
+                    digest.update(block)
+            return "" if digest.hexdigest() == replica.sha256 else "the disk holds other bytes"
+
+    def checksums(self, collection: str, sizes: Mapping[str, int]) -> Mapping[str, str | None]:
+        """Read the files."""
+        directory = self._at(collection)
+        with _named(directory):
+            return {target: _sha256(directory / target, from_disk=True) for target in sizes}
 
     def remove(self, collection: str, target: str) -> None:
         """Remove one file of an unpublished set."""
@@ -246,6 +283,10 @@ class FolderSession:
             (directory / METADATA).unlink()
             directory.rmdir()
 
+    def interrupt(self) -> None:
+        """Read no more."""
+        self._interrupted = True
+
     def close(self) -> None:
         """Nothing is held open."""
 
@@ -257,6 +298,13 @@ class FolderSession:
 
     def _at(self, collection: str) -> Path:
         return self._root / collection
+
+    @staticmethod
+    def _stored(directory: Path) -> Iterator[tuple[str, Path]]:
+        """What is of a set, by target: neither the metadata nor what is being written."""
+        for path in _files(directory):
+            if path != directory / METADATA and not path.name.endswith(_PART):
+                yield path.relative_to(directory).as_posix(), path
 
     def _owner(self, directory: Path) -> str | None:
         owners = [avu.value for avu in self.avus(str(directory)) if avu.attribute == IDENTIFIER]

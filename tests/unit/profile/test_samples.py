@@ -26,6 +26,7 @@ from watcher.profile import (
     load,
     schema,
 )
+from watcher.profile.audit import Audit
 from watcher.profile.environment import expand
 from watcher.profile.import_files import OmeroImport
 from watcher.profile.limits import Acquiring, Limits
@@ -94,6 +95,7 @@ def test_the_schema_file_is_current() -> None:
         Amqp,
         OmeroImport,
         Release,
+        Audit,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:

@@ -9,6 +9,7 @@
     transfer      the bytes
     reading       the bytes again
     bundle        the bytes of many small members together; workshop: what all sessions know of that
+    survey        what the catalogue says of many sets together, and of stored bytes that are read again
     session       the Session protocol, and quick second attempts
 
 The client library is imported when the first session is made, so that other stores do not pay for it.

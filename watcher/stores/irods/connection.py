@@ -19,6 +19,7 @@ from irods.helpers import xml_mode
 from irods.message import Error, iRODSMessage
 from irods.pool import Pool
 
+from watcher.errors import StoreUnreachable
 from watcher.stores.irods.environment import Environment, KeepAlive
 from watcher.stores.irods.failures import Dropped, TlsDisagreement, refusal, rounded, translate
 
@@ -76,6 +77,7 @@ class Connection:
         self._since = 0.0
         self._made = 0
         self._unread = 0
+        self._over = False
 
     def call(
         self,
@@ -164,7 +166,17 @@ class Connection:
             self.abort()
             raise
 
+    def interrupt(self) -> None:
+        """Called from another thread: let whoever waits for a reply wait no longer, and connect no more."""
+        self._over = True
+        wire = self._wire
+        with contextlib.suppress(OSError, AttributeError):
+            # Not closed: whoever waits on it does that.
+            wire and wire.socket.shutdown(socket.SHUT_RDWR)
+
     def _connected(self) -> "_Wire":
+        if self._over:
+            raise StoreUnreachable(f"{self.environment}: the connection was given up")
         if self._wire is None:
             self._wire = self._connect()
             self._since, self._made = self._clock(), 0

@@ -28,6 +28,8 @@ EXISTS: Final = -312000
 ITEM_EXISTS: Final = -809000
 CHECKSUM_MISMATCH: Final = -314000
 INVALID_INPUT: Final = -130000
+#: Stored bytes were read again, and something is wrong with them (CHECK_VERIFICATION_RESULTS).
+NOT_VERIFIED: Final = -407000
 #: An extraction found the place of a member taken.
 ALREADY_EXTRACTED: Final = -46000
 #: An object or path that is not there, by whatever name the server calls that.

@@ -1,6 +1,6 @@
 """One worker's session with iRODS: the Session protocol over one connection, and quick second attempts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Self, TypeVar
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential, wait_random
@@ -8,7 +8,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 from watcher.errors import NotAllowed, StoreBusy, TargetMissing
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu
 from watcher.names import check_length, check_sidecar
-from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica
+from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica, Surveyed
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.bundle import Bundles
 from watcher.stores.irods.catalogue import Catalogue
@@ -16,6 +16,7 @@ from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import Dropped
 from watcher.stores.irods.grants import Grants
 from watcher.stores.irods.reading import read
+from watcher.stores.irods.survey import Surveys
 from watcher.stores.irods.transfer import Transfer
 from watcher.stores.irods.workshop import Workshop
 from watcher.stores.source import Source
@@ -42,6 +43,7 @@ class IrodsSession:
         self._catalogue = Catalogue(connection)
         self._access = Access(connection, self._catalogue)
         self._grants = Grants(connection, self._catalogue)
+        self._surveys = Surveys(connection, self._catalogue)
         self._transfer = Transfer(connection, self._catalogue, resource, self._again, resume_from)
         self._bundles = Bundles(connection, self._catalogue, self._transfer, resource, self._again, sleep, workshop)
         self._made: set[str] = set()
@@ -82,6 +84,19 @@ class IrodsSession:
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """Two requests for each 256 to 500 rows or part of them."""
         return self._operation(lambda: self._catalogue.replicas(collection))
+
+    def survey(self, wanted: Mapping[str, Collection[str]], attributes: Collection[str]) -> Mapping[str, Surveyed]:
+        """Three requests for some thirty collections, and one for each 256 to 500 rows more; see `survey`."""
+        return self._operation(lambda: self._surveys.survey(wanted, attributes))
+
+    def reread(self, collection: str, target: str, replica: Replica) -> str:
+        """One request, which the server answers when it has read all good replicas."""
+        return self._operation(lambda: self._surveys.reread(f"{collection}/{target}", replica))
+
+    def checksums(self, collection: str, sizes: Mapping[str, int]) -> Mapping[str, str | None]:
+        """One request each."""
+        objects = [(f"{collection}/{target}", size) for target, size in sizes.items()]
+        return self._operation(lambda: dict(zip(sizes, self._catalogue.checksums(objects), strict=True)))
 
     def remove(self, collection: str, target: str) -> None:
         """One request, and no trash."""
@@ -151,6 +166,10 @@ class IrodsSession:
         if shortfall:
             cure = f"ask the iRODS administrator for `ichmod own {me.user} {base}`"
             raise TargetMissing(f"{base}: {me} {shortfall}", cure=cure)
+
+    def interrupt(self) -> None:
+        """Break the connection, for good."""
+        self._connection.interrupt()
 
     def close(self) -> None:
         """Take leave of the server."""
