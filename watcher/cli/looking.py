@@ -154,6 +154,7 @@ def show(
             ("format", one.format or "not known"),
             ("checked", one.validated_by),
             ("needs attention", one.reason),
+            ("not as published", "; ".join(journal.looks.of(one.id).drift)),
             ("on hold", one.on_hold),
             ("waits for", "; ".join(one.waits_for)),
             ("problems", "; ".join(one.problems)),

@@ -179,7 +179,7 @@ class Auditor:
         if place.name == MAIN and 0 < count < one.replicas:
             problems.append(f"{count} of {one.replicas} good replicas of each file are left")
         if wider := self._wider(one, seen, place):
-            problems.append(f"{one.collection}: {wider} have more access to it than they were given")
+            problems.append(f"{one.collection}: {wider} more access to it than was given")
         if problems:
             found.problems[place.name] = problems
         if count and Avu(IDENTIFIER, one.id) in seen.avus:
@@ -193,7 +193,7 @@ class Auditor:
             for who, (level, _) in self._journal.attributions.granted(one.id).items():
                 given[who if "#" in who else f"{who}#{zone}"] = level
         wider = sum(_rank(level) > _rank(given.get(who, "")) for who, level in seen.access.items())
-        return f"{wider} users or groups" if wider > 1 else "a user or group" if wider else ""
+        return f"{wider} users or groups have" if wider > 1 else "a user or group has" if wider else ""
 
     def _tell_count(self, one: ImageSet, count: int, seen: Surveyed, place: Place, session: Session) -> None:
         """Let `acq:copies` say how many good replicas there are now."""

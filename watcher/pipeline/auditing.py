@@ -60,7 +60,7 @@ class Auditing:
         self._reading: _Reading | None = None
 
     def round(self) -> float:
-        """One batch of sets, or one object that is read again; see `duties.Duty`."""
+        """One batch of sets, and one object that is read again; see `duties.Duty`."""
         try:
             begin = self._clock.now()
             if rest := self._resting():
@@ -68,11 +68,11 @@ class Auditing:
             retry_at = self._journal.sets.next_retry()
             if retry_at is not None and retry_at <= begin:
                 return self._idle(LONGEST_WAIT)  # something is to be delivered
-            if self._look(begin):
-                wait = max(SOON, self._clock.now() - begin)
-            elif (size := self._read_on(begin)) is not None:
-                worked = self._clock.now() - begin
-                wait = max(SOON / 10, worked, size / self._section.rate - worked)
+            looked, size = self._look(begin), self._read_on(begin)
+            worked = self._clock.now() - begin
+            if looked or size is not None:
+                least = SOON if looked else SOON / 10
+                wait = max(least, worked, (size or 0) / self._section.rate - worked)
             else:
                 wait = self._idle(LONGEST_WAIT)
         except JournalError:

@@ -42,7 +42,7 @@ def wanting(members: Iterable[Member], there: Mapping[str, Replica]) -> dict[str
 
 def replicas_of(members: Iterable[Member], there: Mapping[str, Replica]) -> int:
     """How many good replicas there are at least of each member."""
-    return min((there[member.target].copies for member in members), default=0)
+    return min((there[one.target].copies if one.target in there else 0 for one in members), default=0)
 
 
 def _problem(member: Member, replica: Replica | None) -> str:
