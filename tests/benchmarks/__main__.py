@@ -6,7 +6,21 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import early, idle, inspecting, large, late, manners, many, plate, reads, rpcs, small, sweep
+from tests.benchmarks import (
+    audit,
+    early,
+    idle,
+    inspecting,
+    large,
+    late,
+    manners,
+    many,
+    plate,
+    reads,
+    rpcs,
+    small,
+    sweep,
+)
 from tests.benchmarks.telling import tell
 
 BENCHMARKS = {
@@ -21,6 +35,7 @@ BENCHMARKS = {
     "late": late.run,
     "idle": idle.run,
     "manners": manners.run,
+    "audit": audit.run,
     "inspecting": inspecting.run,
     "plate": plate.run,
 }

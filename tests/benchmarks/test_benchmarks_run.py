@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import early, idle, large, late, manners, many, reads, rpcs, small, sweep, zones
+from tests.benchmarks import audit, early, idle, large, late, manners, many, reads, rpcs, small, sweep, zones
 from tests.benchmarks.files import MIB, write_file, write_set
 from tests.benchmarks.proxy import line
 from tests.benchmarks.zones import Zone
@@ -51,6 +51,12 @@ def test_sets_are_attributed_late_with_few_requests(zone: Zone) -> None:
     found = late.measure(zone, sets=20)
     assert found["attributed: sets"] == 20
     assert found["attributed: requests"] <= 8 * 20 + 20
+
+
+def test_an_audit_asks_about_many_sets_together(zone: Zone) -> None:
+    found = audit.measure(zone, sets=120, changed=3)
+    assert (found["sets"], found["found"]) == (120, 3)
+    assert found["requests"] <= 120 / 4
 
 
 @pytest.mark.timeout(180)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tests.benchmarks.processes import ROOT, elapsed
+from tests.benchmarks.processes import ROOT, cpu_so_far, elapsed
 from watcher.stores.irods import IrodsStore
 
 HOME = "/tempZone/home/rods"
@@ -42,6 +42,11 @@ class Server:
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["result"]
+
+    @property
+    def cpu(self) -> float:
+        """The CPU seconds that it has used so far; nan where there is no /proc."""
+        return cpu_so_far(self._process.pid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ def calls(server: IrodsServer) -> dict[str, Callable[..., Any]]:
         "add_group": server.add_group,
         "add_resource": server.add_resource,
         "make_collection": server.make_collection,
+        "register": server.register,
         "environment": server.environment,
         "objects": lambda prefix="/": {path: asdict(item) for path, item in server.objects(prefix).items()},
         "collections": lambda prefix="/": sorted(server.collections(prefix)),

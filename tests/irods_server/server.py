@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from .agents import Agent
-from .entities import INTERMEDIATE, STALE, Replica
+from .entities import GOOD, INTERMEDIATE, STALE, Replica
 from .faults import Faults
 from .framing import Wire
 from .permissions import NAMES, READ
@@ -183,6 +183,17 @@ class IrodsServer:
         """Create a collection and its missing parents."""
         with self._zone.catalogue.lock:
             self._zone.catalogue.ensure_collection(path.rstrip("/"), owner)
+
+    def register(self, collection: str, avus: list[list[str]], objects: dict[str, list[Any]]) -> None:
+        """Enter a collection with metadata and data objects (size and checksum by name) that nobody will ever read."""
+        with self._zone.catalogue.lock:
+            catalogue, owner = self._zone.catalogue, self._zone.catalogue.user("rods")
+            place = catalogue.ensure_collection(collection, "rods")
+            for name, value, unit in avus:
+                catalogue.attach_avu(place, (name, value, unit))
+            for name, (size, checksum) in objects.items():
+                item = catalogue.create_object(owner, f"{collection}/{name}", "demoResc", "generic")
+                item.size, item.checksum, item.status, item.token = size, checksum, GOOD, None
 
     def environment(self, user: str = "rods", *, scheme: str = "native") -> dict[str, Any]:
         """The contents of an `irods_environment.json` for this server."""
