@@ -19,6 +19,9 @@ from watcher.provenance import manifest
 from watcher.provenance.vocabulary import COMPLETE, COPIES, MANIFEST_DIGEST
 
 _MEMBERS = 10
+#: So many are asked about alone.
+_ALONE = 200
+TOGETHER, ALONE = "together", "each alone"
 #: What else a set says of itself, as many as a real one.
 _OTHERS = 35
 #: What is asked: 10,000 sets with 100,000 objects in a minute.
@@ -33,12 +36,28 @@ def run(place: Path, *, small: bool) -> None:
         found = measure(zone, sets, changed=sets // 100)
     rows = [
         (
-            *(f"{found['s']:.1f}", f"{sets / found['s']:.0f}", f"{found['requests'] / sets:.3f}"),
-            *(f"{found['cpu']:.1f}", f"{found['server']:.1f}", f"{found['peak']:.0f}"),
-            f"{found['found']:.0f} of {sets // 100}",
+            name,
+            *(f"{found[f'{name}: sets']:.0f}", f"{found[f'{name}: s']:.1f}", f"{_rate(found, name):.0f}"),
+            f"{_rate(found, name) / _rate(found, ALONE):.1f}",
+            f"{found[f'{name}: requests'] / found[f'{name}: sets']:.3f}",
+            *(f"{found[f'{name}: cpu']:.1f}", f"{found[f'{name}: server']:.1f}", f"{found[f'{name}: peak']:.0f}"),
+            f"{found[f'{name}: found']:.0f} of {sets // 100}",
         )
+        for name in (TOGETHER, ALONE)
     ]
-    table(("s", "sets/s", "requests a set", "CPU s", "server's CPU s", "peak MiB", "changed sets found"), rows)
+    titles = (
+        "",
+        "sets",
+        "s",
+        "sets/s",
+        "times",
+        "requests a set",
+        "CPU s",
+        "server's CPU s",
+        "peak MiB",
+        "changed found",
+    )
+    table(titles, rows)
     tell("  the catalogue was filled for it without a byte in the vault" + ("" if small else f"; asked: {_SECONDS} s"))
 
 
@@ -51,20 +70,30 @@ def measure(zone: Zone, sets: int, changed: int) -> Figures:
     with Journal(state, owned=True) as journal, journal.database.transaction():
         for number in range(sets):
             _publish(journal, zone, data, number, lost=number < changed)
-    zone.server.ask("reset_requests")
-    before = zone.server.cpu
-    found: Figures = fresh(audited, str(path), str(state))
-    return found | {"requests": len(zone.server.ask("requests")), "server": zone.server.cpu - before}
+    found: Figures = {}
+    for name, together in ((TOGETHER, True), (ALONE, False)):
+        zone.server.ask("reset_requests")
+        before = zone.server.cpu
+        figures = fresh(audited, str(path), str(state), together)
+        figures |= {"requests": len(zone.server.ask("requests")), "server": zone.server.cpu - before}
+        found |= {f"{name}: {key}": value for key, value in figures.items()}
+    return found
 
 
-def audited(path: str, state: str) -> Figures:
-    """What `verify --all` does."""
+def _rate(found: Figures, name: str) -> float:
+    return found[f"{name}: sets"] / found[f"{name}: s"]
+
+
+def audited(path: str, state: str, together: bool) -> Figures:
+    """What `verify --all` does; or the first of the sets, each by itself."""
     loaded = profile.load(Path(path))
     with Journal(Path(state)) as journal:
         cpu, begin = time.process_time(), time.perf_counter()
         auditor = Daemon(loaded, journal, LogListener()).auditor()
         looked = drifted = 0
-        for some in batches(journal, journal.looks.stored()):
+        ids = journal.looks.stored()
+        alone = [[journal.sets.get(set_id)] for set_id in ids[:_ALONE]]
+        for some in batches(journal, ids) if together else alone:
             for found in auditor.look(some):
                 looked += 1
                 drifted += bool(auditor.record(found)[1])

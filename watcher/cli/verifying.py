@@ -1,7 +1,9 @@
 """The verbs that compare with the stores: `verify` what was published, `adopt` what was uploaded by other means."""
 
 import contextlib
+import math
 import random
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -55,7 +57,8 @@ def verify(
             ids = random.sample(ids, sample)
         asked = 0
         with contextlib.closing(Daemon(loaded, journal, LogListener()).auditor(away.__setitem__)) as auditor:
-            for one, what, drift in _verified(ids, journal, auditor, deep=deep):
+            rate = (loaded.audit.rate if loaded.audit else math.inf) if deep else None
+            for one, what, drift in _verified(ids, journal, auditor, rate):
                 asked += 1
                 if drift or len(ids) <= _EACH:
                     found.append((one, what, drift))
@@ -120,16 +123,27 @@ def _named(word: str, journal: Journal) -> ImageSet:
 
 
 def _verified(
-    ids: Sequence[str], journal: Journal, auditor: Auditor, *, deep: bool
+    ids: Sequence[str], journal: Journal, auditor: Auditor, rate: float | None
 ) -> Iterator[tuple[ImageSet, Found, Sequence[str]]]:
+    """Each set with what was found and all that is known to be wrong; `rate` in bytes/s: all bytes are read again."""
     for some in batches(journal, ids):
-        damaged: dict[str, list[str] | None] = {one.id: None for one in some}
-        if deep:
-            for one in some:
-                damaged[one.id] = [problem for _, problem in auditor.read_again(one) if problem]
-        for found in auditor.look(some):
-            one = found.image_set
-            yield one, found, auditor.record(found, damaged[one.id])[1]
+        if rate is None:
+            for found in auditor.look(some):
+                yield found.image_set, found, auditor.record(found)[1]
+            continue
+        for one in some:
+            damaged = list(_damaged(one, auditor, rate))
+            (found,) = auditor.look([one])
+            yield one, found, auditor.record(found, damaged)[1]
+
+
+def _damaged(one: ImageSet, auditor: Auditor, rate: float) -> Iterator[str]:
+    begin = time.monotonic()
+    for size, problem in auditor.read_again(one):
+        time.sleep(max(0.0, begin + size / rate - time.monotonic()))
+        begin = time.monotonic()
+        if problem:
+            yield problem
 
 
 def _places(found: Found) -> str:

@@ -105,6 +105,8 @@ class Journal:
                 sql.execute(f"UPDATE image_set SET {change} AND state NOT IN ('published', 'superseded')", (now,))
             sql.execute("UPDATE event SET retry_at = 0 WHERE accepted_at IS NULL AND retry_at > ?1 + 3600", (now,))
             sql.execute("UPDATE copy SET retry_at = 0 WHERE retry_at > ?1 + 3600", (now,))
+            for column in ("at", "deep_at", "since"):
+                sql.execute(f"UPDATE looked_at SET {column} = ?1 WHERE {column} > ?1", (now,))
             for change in ("look_at = ?1 WHERE look_at > ?1 + 3600", "since = ?1 WHERE since > ?1"):
                 sql.execute(f"UPDATE handoff SET {change}", (now,))
 

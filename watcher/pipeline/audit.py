@@ -108,6 +108,11 @@ class Auditor:
         for session in list(self._sessions.values()):
             session.interrupt()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was interrupted."""
+        return self._over
+
     def close(self) -> None:
         """Give up the connections; they are made again when they are needed."""
         while self._sessions:

@@ -78,8 +78,9 @@ class Auditing:
         except JournalError:
             raise
         except WatcherError as error:
-            self._trouble("audit", f"published sets cannot be looked at again: {error}")
             self._reading = None
+            if not self._auditor.is_over:
+                self._trouble("audit", f"published sets cannot be looked at again: {error}")
             return self._idle(LONGEST_WAIT)
         self._trouble("audit", "")
         return wait

@@ -69,3 +69,11 @@ def test_whom_others_let_in_is_kept_by_a_look(journal: Journal) -> None:
     assert journal.releases.verified_at(one.id) == 0.0
     journal.looks.record(one.id, 10.0, [])
     assert journal.looks.of(one.id).readers == {"alice#zone": "own"}
+
+
+def test_what_was_looked_at_while_the_clock_was_ahead_is_due_again(journal: Journal) -> None:
+    one = published(journal, "a", 0.0)
+    journal.looks.record(one.id, 900 * DAY, ["it is gone"], [])
+    journal.believe(10 * DAY)
+    look = journal.looks.of(one.id)
+    assert (look.at, look.deep_at, look.since) == (10 * DAY, 10 * DAY, 10 * DAY)

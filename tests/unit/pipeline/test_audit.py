@@ -207,6 +207,15 @@ def test_a_main_store_that_is_away_is_told_and_no_set_is_blamed(site: Site) -> N
     assert site.troubles["audit"] == ""
 
 
+def test_giving_up_at_the_end_is_no_trouble(site: Site) -> None:
+    with closing(site.bench.daemon.auditor()) as site.auditor:
+        duty = site.auditing
+        duty.close()
+        duty.round()
+    assert site.troubles == {}
+    assert site.drift() == {}
+
+
 def test_a_set_of_which_the_journal_has_forgotten_the_files_is_compared_with_its_manifest(site: Site) -> None:
     one = next(one for one in site.bench.sets() if one.name == "one")
     site.bench.journal.sets.change(one, cleared=True)
