@@ -53,6 +53,10 @@ _AT_START = 5.0
 _PAUSE = 2.0
 
 
+#: Told how many events of the system came for a folder, and whether so many that they no longer say where.
+Heard = Callable[[int, bool], None]
+
+
 class Stopped(WatcherError):
     """The program was asked to stop while it was sending."""
 
@@ -87,6 +91,7 @@ class Daemon:
         store: Store | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
+        heard: Heard = lambda events, lost: None,  # noqa: ARG005 - nobody counts them
     ) -> None:
         self.profile = profile
         self.journal = journal
@@ -101,6 +106,7 @@ class Daemon:
         })  # fmt: skip
         journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
+        self._heard = heard
         self._stop = threading.Event()
         self._wake = threading.Event()
         zone = profile.instrument.timezone
@@ -120,7 +126,14 @@ class Daemon:
         )
         self.watchings = [
             Watching(
-                watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
+                watch,
+                profile,
+                journal,
+                self.store,
+                self._clock,
+                trust_times=trust_times,
+                stopping=self._stop.is_set,
+                held=self._listener.moved,
             )
             for watch in profile.watch
         ]
@@ -296,7 +309,7 @@ class Daemon:
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
-        patrols = [_Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [_Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
@@ -367,9 +380,10 @@ class Daemon:
 class _Patrol:
     """When one watched folder is swept, looked at because of events, and judged."""
 
-    def __init__(self, watching: Watching, hints: Hints) -> None:
+    def __init__(self, watching: Watching, hints: Hints, heard: Heard) -> None:
         self.watching = watching
         self.hints = hints
+        self._heard = heard
         self._next_sweep = 0.0
         self._next_deep = 0.0
         self._next_start = 0.0
@@ -381,6 +395,7 @@ class _Patrol:
             self.hints.stop()
             self.hints.start()
         folders, overflow = self.hints.take()
+        self._heard(self.hints.counted(), overflow)
         if now >= self._next_sweep or overflow:
             self._next_sweep = now + self.watching.watch.sweep
             deep = now >= self._next_deep

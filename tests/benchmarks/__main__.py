@@ -6,7 +6,21 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import early, idle, inspecting, large, late, manners, many, plate, reads, rpcs, small, sweep
+from tests.benchmarks import (
+    early,
+    idle,
+    inspecting,
+    large,
+    late,
+    manners,
+    many,
+    plate,
+    reads,
+    rpcs,
+    scrape,
+    small,
+    sweep,
+)
 from tests.benchmarks.telling import tell
 
 BENCHMARKS = {
@@ -23,6 +37,7 @@ BENCHMARKS = {
     "manners": manners.run,
     "inspecting": inspecting.run,
     "plate": plate.run,
+    "scrape": scrape.run,
 }
 
 

@@ -216,7 +216,9 @@ class Sets:
 
     def last_published(self) -> float | None:
         """When a set last became safe."""
-        at: float | None = self._database.rows("SELECT max(published_at) FROM image_set")[0][0]
+        at: float | None = self._database.rows(
+            "SELECT max(published_at) FROM image_set WHERE published_at IS NOT NULL"
+        )[0][0]
         return at
 
     def oldest_open(self) -> float | None:
