@@ -134,7 +134,7 @@ def test_idleness_is_measured(zone: Zone) -> None:
 
 def test_a_scrape_is_measured(tmp_path: Path) -> None:
     found = scrape.measure(str(tmp_path / "state"), 10)
-    assert found["safe"] == 8
+    assert found["safe"] == 7
     assert found["first"] > 0
 
 

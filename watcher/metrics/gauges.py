@@ -74,6 +74,8 @@ def _gauges(now: Overview, journal: Journal) -> Iterator[_Gauge]:
     yield one("heartbeat_timestamp_seconds", "When the watcher last looked at its folders.", now.heartbeat)
     yield one("store_up", "Whether the archive works, as far as is known.", not now.store_problem)
     yield one("paused", "Whether a person has paused the sending.", now.paused)
+    resting = now.pace is not None and now.pace["resting_until"] is not None
+    yield one("resting", "Whether nothing is sent at this hour, as the profile says.", resting)
     needs = Counter((str(need.kind), "true" if need.urgent else "false") for need in now.attention)
     every = product(map(str, Kind), ("false", "true"))
     yield _Gauge("attention", "Things that need a person; urgent: images do not get safe without.",

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import tempfile
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -84,6 +85,12 @@ def test_a_store_in_trouble_and_a_watcher_that_looks_are_told(quick: Bench) -> N
     assert value(text, "store_up") == 0
     assert value(text, "attention", kind="store", urgent="true") == 1
     assert value(text, "heartbeat_timestamp_seconds") == 123
+
+
+def test_hours_in_which_nothing_is_sent_are_told_while_the_watcher_runs(quick: Bench) -> None:
+    quick.configure(limits={"hours": "03:00-03:01"})
+    quick.journal.note("pace", asdict(quick.daemon._manners.pace()))
+    assert value(render(quick), "resting") == 1
 
 
 def test_disks_and_sweeps_go_by_the_number_of_the_folder_and_not_by_its_path(quick: Bench) -> None:
