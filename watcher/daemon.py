@@ -38,6 +38,7 @@ from watcher.profile import Profile
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
+from watcher.thumbnails.duty import Thumbnails
 
 #: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
 DEEP_EVERY = 3600.0
@@ -91,6 +92,7 @@ class Daemon:
         store: Store | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
+        thumbnails: bool = False,
         heard: Heard = lambda events, lost: None,  # noqa: ARG005 - nobody counts them
     ) -> None:
         self.profile = profile
@@ -107,6 +109,8 @@ class Daemon:
         journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
         self._heard = heard
+        self._acquires = acquires(profile, journal, self._clock)
+        self._thumbnails = thumbnails
         self._stop = threading.Event()
         self._wake = threading.Event()
         zone = profile.instrument.timezone
@@ -114,7 +118,7 @@ class Daemon:
             profile.limits,
             ZoneInfo(zone) if zone else None,
             self._clock,
-            acquires(profile, journal, self._clock),
+            self._acquires,
             lambda seconds: self._clock.wait(seconds, self._stop),
             # Hours are those of the clock on the wall, also when somebody sets it.
             **({} if clock else {"wall": time.time}),
@@ -170,7 +174,7 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress])
+            duties = self._duties(crew, BETWEEN, more=[self._progress, *self._pictures()])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -283,6 +287,12 @@ class Daemon:
             duties.append(Answers(self.journal, crew, self._clock, between))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
+
+    def _pictures(self) -> list[Duty]:
+        """Thumbnails, made while nothing is sent and the instrument does not acquire."""
+        if not self._thumbnails:
+            return []
+        return [Thumbnails(self.journal, self._clock, lambda: self._progress.sending or self._acquires())]
 
     def _prune(self) -> None:
         """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
