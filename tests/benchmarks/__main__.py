@@ -14,6 +14,7 @@ from tests.benchmarks import (
     late,
     manners,
     many,
+    pictures,
     plate,
     reads,
     rpcs,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "inspecting": inspecting.run,
     "plate": plate.run,
     "scrape": scrape.run,
+    "pictures": pictures.run,
 }
 
 

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-import psutil
-
 from watcher import osfacts
 from watcher.thumbnails.__main__ import NOTHING
 
@@ -78,6 +76,8 @@ def _watch(
     process: "subprocess.Popen[bytes]", wait: Callable[[float], bool], memory: int, seconds: float, patience: float
 ) -> Outcome | None:
     """Wait for the end of it; what it is given up for, None if it ended by itself."""
+    import psutil  # imported here: only a watcher that makes pictures needs it
+
     waited = 0.0
     while process.poll() is None:
         try:

@@ -53,9 +53,8 @@ def read(file: BinaryIO) -> Pixels:
 
 def _level(levels: Any) -> Any:
     """The smallest level that is large enough, or else the largest."""
-    sized = [(max(_size(level.keyframe)), level) for level in levels]
-    return min((pair for pair in sized if pair[0] >= SIDE), key=lambda pair: pair[0], default=max(
-        sized, key=lambda pair: pair[0]))[1]  # fmt: skip
+    ordered = sorted(levels, key=lambda level: max(_size(level.keyframe)))
+    return next((level for level in ordered if max(_size(level.keyframe)) >= SIDE), ordered[-1])
 
 
 def _size(page: Any) -> tuple[int, int]:
@@ -67,14 +66,13 @@ def _middle(level: Any) -> tuple[int, list[int]]:
     axes, shape = level.get_axes(False), level.get_shape(False)
     if "Y" not in axes:
         return 1, [0]
-    leading = [(axis, count) for axis, count in zip(axes, shape, strict=True) if axis not in "YX"]
-    if axes.endswith("S"):
-        leading.pop()  # colours that lie together
-    counts = [count for _, count in leading]
-    colours = next((at for at, (axis, count) in enumerate(leading) if axis == "S" and count in (3, 4)), None)
-    places = [[count // 2 for count in counts]]
-    if colours is not None:
-        places = [[*places[0][:colours], band, *places[0][colours + 1 :]] for band in range(3)]
+    # Behind the columns there are only colours and channels that lie together.
+    before = axes.index("Y")
+    counts = list(shape[:before])
+    middle = [count // 2 for count in counts]
+    places = [middle]
+    if (colours := axes.find("S", 0, before)) >= 0 and counts[colours] in (3, 4):
+        places = [[*middle[:colours], band, *middle[colours + 1 :]] for band in range(3)]
     return math.prod(counts), [_number(place, counts) for place in places]
 
 
@@ -207,7 +205,7 @@ def _alone(page: Any, data: bytes, width: int, rows: int) -> bytes:
 
 def _coloured(pixels: Pixels, page: Any) -> Pixels:
     """As it is to be seen: white where the file says that 0 is white, and in the colours of its palette."""
-    if page.photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "ub":
+    if page.photometric == _WHITE_IS_ZERO and _PHOTOMETRIC in page.tags and pixels.dtype.kind in "ub":
         return np.invert(pixels)
     if page.photometric == _PALETTE and page.colormap is not None and pixels.dtype.kind == "u":
         table = (np.asarray(page.colormap) >> 8).astype(np.uint8).T

@@ -11,6 +11,8 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.unit.formats.test_lsm import synthetic_lsm
+from tests.unit.formats.test_metamorph_stk import synthetic_stk
 from watcher.formats.reading import Unsound
 from watcher.osfacts import open_shared
 from watcher.thumbnails import tiffs
@@ -144,6 +146,21 @@ def test_tiles_of_jpeg_with_common_tables_are_unpacked(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory)
     found = seen(tmp_path / "a.tif")
     assert np.abs(found.astype(int) - np.hstack([ramp, ramp[::-1]])).max() < 12
+
+
+def test_stacks_of_metamorph_and_zeiss_are_shown_by_their_middle(tmp_path: Path) -> None:
+    stack = synthetic_stk(tmp_path / "a.stk", planes=5)
+    pixels = counted(5, 2, 4, kind="u1")
+    stack.write_bytes(stack.read_bytes()[: -pixels.nbytes] + pixels.tobytes())
+    assert np.array_equal(seen(stack), pixels[2])
+    scan = synthetic_lsm(tmp_path / "a.lsm", planes=3)
+    with tifffile.TiffFile(scan) as file:
+        offsets = [page.dataoffsets[0] for page in file.series[0].pages if page]
+    data = bytearray(scan.read_bytes())
+    for plane, offset in zip(pixels, offsets, strict=False):
+        data[offset : offset + 8] = plane.tobytes()
+    scan.write_bytes(data)
+    assert np.array_equal(seen(scan), pixels[1])
 
 
 def test_white_is_zero_and_palettes_are_seen_as_they_are_meant(tmp_path: Path) -> None:
