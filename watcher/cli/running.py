@@ -34,8 +34,11 @@ def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOpt
     set_up_logs(verbose=verbose)
     loaded = profiles.load(profile)
     osfacts.lower_priority()
+    from watcher.metrics import Metrics  # imported here: only a program that stays is measured
+
     with _journal(loaded, state) as journal, listening(journal.sets.members) as listener:
-        daemon = Daemon(loaded, journal, listener)
+        counters = Metrics(journal, loaded.instrument.name).counters
+        daemon = Daemon(loaded, journal, counters.listening(listener), heard=counters.heard)
         with stopped_by_signals(daemon) as signals:
             log = structlog.get_logger()
             log.info("watching", instrument=loaded.instrument.name, folders=[str(w.path) for w in loaded.watch])

@@ -214,9 +214,17 @@ class Sets:
                     WHERE sha256 IS NULL AND state IN ({", ".join("?" * len(UNDER_WAY))})"""
         return int(self._database.rows(query, UNDER_WAY)[0][0])
 
+    def newest_published(self, limit: int) -> list[tuple[str, bool]]:
+        """The identifiers of the sets that became safe last, the newest first, and whether their files are gone."""
+        query = """SELECT id, cleared FROM image_set INDEXED BY image_set_published
+                   WHERE published_at IS NOT NULL AND state = 'published' ORDER BY published_at DESC LIMIT ?"""
+        return [(row[0], bool(row[1])) for row in self._database.rows(query, (limit,))]
+
     def last_published(self) -> float | None:
         """When a set last became safe."""
-        at: float | None = self._database.rows("SELECT max(published_at) FROM image_set")[0][0]
+        at: float | None = self._database.rows(
+            "SELECT max(published_at) FROM image_set WHERE published_at IS NOT NULL"
+        )[0][0]
         return at
 
     def oldest_open(self) -> float | None:
