@@ -231,6 +231,14 @@ class Sets:
         query = "SELECT at FROM history WHERE at >= ? AND state = ? ORDER BY at"
         return [row[0] for row in self._database.rows(query, (since, state))]
 
+    def moved_since(self, line: int, most: int) -> tuple[int, dict[str, str]]:
+        """The sets that moved after a line of the history, with their last state, and which line is the last now."""
+        query = "SELECT rowid, set_id, state FROM history WHERE rowid > ? ORDER BY rowid DESC LIMIT ?"
+        rows = self._database.rows(query, (line, most))
+        if not rows:  # lines of forgotten sets go, and their numbers are given again
+            return int(self._database.rows("SELECT coalesce(max(rowid), 0) FROM history")[0][0]), {}
+        return int(rows[0][0]), {set_id: state for _, set_id, state in reversed(rows)}
+
     def since(self, set_id: str) -> float | None:
         """When something last happened to a set."""
         at: float | None = self._database.rows("SELECT max(at) FROM history WHERE set_id = ?", (set_id,))[0][0]
