@@ -48,6 +48,8 @@ def of_set(
         "sound": image_set.sound,
         "problems": list(image_set.problems),
         "remarks": list(image_set.remarks),
+        "files": image_set.files,
+        "bytes": image_set.bytes,
         "members": [{"path": m.target, "bytes": m.facts.size, "sha256": m.sha256} for m in members],
         "metadata": dict(image_set.embedded),
         **of_attribution(made_by),

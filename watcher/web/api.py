@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from watcher.errors import UsageError
@@ -54,7 +54,7 @@ def routes(site: Site) -> list[Route]:
 
 def description(ask: Ask) -> Response:
     """The description of all this."""
-    return answer(openapi.description(ask.site.profile.instrument.name))
+    return JSONResponse(openapi.description(ask.site.profile.instrument.name))
 
 
 def status(ask: Ask) -> Response:
@@ -79,7 +79,7 @@ def one_set(ask: Ask) -> Response:
     if not (skip.isascii() and skip.isdigit()):
         raise UsageError(f"skip {skip}: this is no number", cure="")
     found = records.in_full(one, journal.listing.members(one, MEMBERS, int(skip[:9])), journal)
-    return answer({"sets": [found if ask.sees_people else discreet.of_set(found)]})
+    return answer({"sets": [_as_seen(ask, found)]})
 
 
 def order(ask: Ask) -> Response:
@@ -148,8 +148,12 @@ def _the_set(ask: Ask) -> ImageSet:
 
 
 def _of_set(ask: Ask, one: ImageSet, members: Sequence[Any]) -> dict[str, Any]:
-    found = records.in_brief(one, members, ask.site.journal)
-    return found if ask.sees_people else discreet.of_set(found)
+    return _as_seen(ask, records.in_brief(one, members, ask.site.journal))
+
+
+def _as_seen(ask: Ask, record: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = discreet.without_addresses(record) if ask.sees_people else discreet.of_set(record)
+    return found
 
 
 def _of_request(ask: Ask, one: Request) -> dict[str, Any]:

@@ -98,7 +98,9 @@ def ordered(site: Site, work: Work) -> Endpoint:
             site.guard.check_order(request.state.visitor, headers, token)
         except WatcherError as error:
             return await to_thread.run_sync(_done, refusing(error), site, request, {})
-        return await to_thread.run_sync(_patiently, work, site, request, said)
+        done = await to_thread.run_sync(_patiently, work, site, request, said)
+        site.glance.forget()
+        return done
 
     return endpoint
 

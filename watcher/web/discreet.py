@@ -27,6 +27,15 @@ def attention(one: Attention) -> Attention:
     return replace(one, key="access", what=say("Somebody who may read sets has no access to them yet."))
 
 
+def without_addresses(record: Any) -> Any:
+    """A record without e-mail addresses, which nobody needs here."""
+    if isinstance(record, list):
+        return [without_addresses(one) for one in record]
+    if not isinstance(record, dict):
+        return record
+    return {key: "" if key == "email" else without_addresses(value) for key, value in record.items()}
+
+
 def of_set(record: Mapping[str, Any]) -> dict[str, Any]:
     """The record of a set."""
     found = {**record, "metadata": {key: value for key, value in record["metadata"].items() if key not in PERSONAL}}

@@ -26,6 +26,11 @@ class Glance:
         """The picture in the language that is spoken, which is called so. Raises JournalError."""
         return self.with_version(language)[1]
 
+    def forget(self) -> None:
+        """Somebody has ordered something, and wants to see that."""
+        with self._lock:
+            self._taken.clear()
+
     def with_version(self, language: str) -> tuple[object, Overview]:
         """The same with the version of the journal that it shows (`Database.version`)."""
         with self._lock:

@@ -16,7 +16,7 @@ from watcher.web.asking import Ask, page
 from watcher.web.exposing import exposed
 
 #: Members on a page.
-MEMBERS: Final = 100
+MEMBERS: Final = 50
 #: What is said after an order, by the word in the address.
 SAID: Final = {
     "retried": later("It is tried again."),

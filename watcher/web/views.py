@@ -26,6 +26,7 @@ class Row:
     one: ImageSet
     detail: str
     who: str
+    bytes: int
     safe: bool | None
     bar: Sending | None
     picture: bool
@@ -61,12 +62,13 @@ class Beat:
 def rows(ask: Ask, sets: Sequence[ImageSet]) -> list[Row]:
     """The sets of a page of the list."""
     known = ask.site.journal.listing.attributions([one.id for one in sets])
-    bars = {bar.image_set.id: bar for bar in ask.site.glance(ask.language).sending}
+    bars = {bar.image_set.id: bar for bar in tiles(ask.site.glance(ask.language)).sending}
     return [
         Row(
             one,
             words.detail(one),
             who(ask, known.get(one.id)),
+            one.bytes or ask.site.journal.sets.amounts(one.id)[1],
             safe_to_delete(one),
             bars.get(one.id),
             one.state in {State.PUBLISHED, State.RELEASED} and ask.site.thumbnail(one.id) is not None,
@@ -98,10 +100,20 @@ def needs(ask: Ask, overview: Overview) -> list[Need]:
     ]
 
 
-def tiles(overview: Overview) -> dict[str, int]:
-    """How many sets are being written, and how many wait to be safe."""
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """What is going on, for the tiles: numbers of sets, and those of which bytes are on their way."""
+
+    writing: int
+    waiting: int
+    sending: tuple[Sending, ...]
+
+
+def tiles(overview: Overview) -> Tiles:
+    """How many sets are being written and how many wait to be safe, and what is being sent."""
     counts = overview.counts
-    return {"writing": counts.get(State.GROWING, 0), "waiting": sum(counts.get(state, 0) for state in UNDER_WAY)}
+    sending = tuple(bar for bar in overview.sending if 0 < bar.done < bar.total and not bar.image_set.on_hold)
+    return Tiles(counts.get(State.GROWING, 0), sum(counts.get(state, 0) for state in UNDER_WAY), sending)
 
 
 def became(overview: Overview) -> dict[str, int]:
