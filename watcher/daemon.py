@@ -92,7 +92,6 @@ class Daemon:
         store: Store | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
-        thumbnails: bool = False,
         heard: Heard = lambda events, lost: None,  # noqa: ARG005 - nobody counts them
     ) -> None:
         self.profile = profile
@@ -110,7 +109,6 @@ class Daemon:
         self._trust_times = trust_times
         self._heard = heard
         self._acquires = acquires(profile, journal, self._clock)
-        self._thumbnails = thumbnails
         self._stop = threading.Event()
         self._wake = threading.Event()
         zone = profile.instrument.timezone
@@ -162,8 +160,15 @@ class Daemon:
         for destination in self.destinations.values():
             self.store.check(destination.base, used=used)
 
-    def run(self) -> None:
-        """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
+    def trouble(self, where: str, what: str) -> None:
+        """Tell that something is wrong somewhere beside the sets, "" when it is over; each thing once."""
+        self._listener.trouble(where, what)
+
+    def run(self, beside: contextlib.AbstractContextManager[object] | None = None) -> None:
+        """Watch until `stop`, while `beside` is open, which ends before anything else does.
+
+        Raises ConfigurationError if the store refuses what the profile says at the start.
+        """
         self._guard(self.journal.forget_troubles)
         try:
             self.check_store()
@@ -180,7 +185,8 @@ class Daemon:
             pruning.start()
             duties.start()
             try:
-                self._watch(conveyor)
+                with beside or contextlib.nullcontext():
+                    self._watch(conveyor)
             finally:
                 self.stop()
                 pruning.join()
@@ -290,7 +296,7 @@ class Daemon:
 
     def _pictures(self) -> list[Duty]:
         """Thumbnails, made while nothing is sent and the instrument does not acquire."""
-        if not self._thumbnails:
+        if not self.profile.web.enabled:
             return []
         return [Thumbnails(self.journal, self._clock, lambda: self._progress.sending or self._acquires())]
 

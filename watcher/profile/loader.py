@@ -14,7 +14,6 @@ _LATER: Final = {
     "copies": "make second copies",
     "release": "remove anything from the disk",
     "notify": "send messages",
-    "web": "have a status page",
 }
 _KIND: Final = document.Kind(
     "profile", "the keys instrument, watch and store", "`irods-watcher init` writes a profile", ProfileError
