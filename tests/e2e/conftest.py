@@ -84,6 +84,11 @@ class Program:
         found: list[dict[str, Any]] = self.json("list")["sets"]
         return [one for one in found if not states or one["state"] in states]
 
+    def page(self) -> str:
+        """The address of the running watcher's page, without the last slash."""
+        self.wait_for(lambda: bool(self.json("status")["page"]))
+        return str(self.json("status")["page"]).rstrip("/")
+
     def wait_for(self, what: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until something is true; the log tells why it did not come."""
         end = time.monotonic() + seconds

@@ -1,5 +1,6 @@
 """The metrics of the program as it runs: its counters are in its process, its gauges wherever its journal is."""
 
+from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.e2e.conftest import Program
@@ -29,6 +30,23 @@ def test_a_running_watcher_still_delivers_and_tells_what_it_did(archive_program:
     log = Path(archive_program.home / "run.log").read_text(encoding="utf-8")
     assert "set.published" in log, "the log still hears what is counted"
     assert "trouble" not in log
+
+
+def test_a_scraper_is_answered_by_the_page_of_the_running_watcher(archive_program: Program) -> None:
+    process = archive_program.start("run", archive_program.profile)
+    (archive_program.data / "a.dat").write_bytes(b"pixels")
+    archive_program.wait_for(lambda: bool(archive_program.sets("published")))
+    page = HTTPConnection(archive_program.page().removeprefix("http://"), timeout=20)
+    page.request("GET", "/metrics")
+    answer = page.getresponse()
+    text = answer.read()
+    assert answer.getheader("content-type", "").startswith("text/plain; version=")
+    assert value(text, "sets", state="published") == 1
+    assert value(text, "sets_completed_total") == 1, "what only this process has counted"
+    page.request("POST", "/metrics", b"")
+    assert page.getresponse().status == 405
+    page.close()
+    archive_program.stop(process)
 
 
 def test_without_a_journal_it_says_so(archive_program: Program) -> None:

@@ -56,9 +56,8 @@ def _status(journal: Journal) -> Iterator[str]:
     now = picture.take(journal, time.time())
     yield picture.sentence(now)
     yield f"Watcher: {'running, ' + now.watcher if now.watcher else 'not running'}"
-    page = journal.noted("page")
-    if now.watcher and isinstance(page, dict):
-        yield f"Page: {page['address']}"
+    if now.page:
+        yield f"Page: {now.page}"
     if now.paused:
         yield str(paused(journal))
     if now.pace and (pace := picture.pace_words(now.pace)):

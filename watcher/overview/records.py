@@ -87,6 +87,7 @@ def of_overview(now: Overview, journal: Journal) -> dict[str, Any]:
         "sentence": sentence(now),
         "mood": now.mood,
         "watcher": now.watcher,
+        "page": now.page,
         "heartbeat": now.heartbeat,
         "paused": now.paused,
         "store_problem": now.store_problem,

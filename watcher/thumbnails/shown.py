@@ -31,7 +31,7 @@ def is_flat(pixels: Pixels) -> bool:
 def png(pixels: Pixels) -> bytes:
     """A PNG of rows x columns, or of rows x columns x 3 or 4 colours; floating point and complex numbers too."""
     pixels = pixels[..., :3] if pixels.ndim == 3 else pixels
-    if pixels.ndim == 3 and pixels.shape[2] == 2:
+    if pixels.ndim == 3 and pixels.shape[2] < 3:  # one channel, or two, which are no colours
         pixels = pixels[..., 0]
     if pixels.ndim == 3 and pixels.dtype == np.uint8:
         small = _shrunk(Image.fromarray(np.ascontiguousarray(pixels)))

@@ -144,7 +144,7 @@ def _status() -> dict[str, Schema]:
     return {
         "instrument": _TEXT, "version": _TEXT, "sentence": _TEXT,
         "mood": {"enum": ["safe", "busy", "paused", "attention"]},
-        "watcher": _NO_TEXT, "heartbeat": _NO_TIME, "paused": _TRUTH, "store_problem": _TEXT,
+        "watcher": _NO_TEXT, "page": _NO_TEXT, "heartbeat": _NO_TIME, "paused": _TRUTH, "store_problem": _TEXT,
         "counts": _object({str(state): _NUMBER for state in State}), "on_hold": _NUMBER,
         "attention": {"type": "array", "items": _reference("Attention")},
         "held": {"type": "array", "items": _reference("Set")},

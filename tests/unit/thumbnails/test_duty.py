@@ -1,6 +1,5 @@
 """The duty: pictures of published sets, from files that are what was delivered, when there is time for it."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -185,7 +184,7 @@ def test_a_running_watcher_makes_them_in_a_process_of_their_own(quick: Bench) ->
     image(quick, "a.tif")
     quick.configure(watch={"sweep": "1s"})
     opened: list[str] = []
-    daemon = Daemon(quick.profile, quick.journal, quick.told, clock=SystemClock(), thumbnails=True)
+    daemon = Daemon(quick.profile, quick.journal, quick.told, clock=SystemClock())
     thread = threading.Thread(target=daemon.run)
     thread.start()
     try:
@@ -200,8 +199,7 @@ def test_a_running_watcher_makes_them_in_a_process_of_their_own(quick: Bench) ->
     assert not [what for what in quick.told.troubles if what]
 
 
-def test_without_the_switch_nothing_is_made(quick: Bench) -> None:
-    image(quick, "a.tif")
-    quick.finish()
-    assert not os.path.exists(quick.state / "thumbnails")
+def test_without_the_page_that_shows_them_none_are_made(quick: Bench) -> None:
+    assert quick.daemon._pictures()
+    quick.configure(web={"enabled": False})
     assert quick.daemon._pictures() == []
