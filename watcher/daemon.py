@@ -41,6 +41,7 @@ from watcher.profile.release import Release
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
+from watcher.thumbnails.duty import Thumbnails
 
 #: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
 DEEP_EVERY = 3600.0
@@ -54,6 +55,10 @@ _LONGEST_BREATH = 10.0
 _AT_START = 5.0
 #: How soon in seconds it is noticed that a pause is over.
 _PAUSE = 2.0
+
+
+#: Told how many events of the system came for a folder, and whether so many that they no longer say where.
+Heard = Callable[[int, bool], None]
 
 
 class Stopped(WatcherError):
@@ -90,6 +95,7 @@ class Daemon:
         store: Store | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
+        heard: Heard = lambda events, lost: None,  # noqa: ARG005 - nobody counts them
     ) -> None:
         self.profile = profile
         self.journal = journal
@@ -104,6 +110,8 @@ class Daemon:
         })  # fmt: skip
         journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
+        self._heard = heard
+        self._acquires = acquires(profile, journal, self._clock)
         self._stop = threading.Event()
         self._wake = threading.Event()
         zone = profile.instrument.timezone
@@ -125,7 +133,14 @@ class Daemon:
         )
         self.watchings = [
             Watching(
-                watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
+                watch,
+                profile,
+                journal,
+                self.store,
+                self._clock,
+                trust_times=trust_times,
+                stopping=self._stop.is_set,
+                held=self._listener.moved,
             )
             for watch in profile.watch
         ]
@@ -150,8 +165,15 @@ class Daemon:
         for destination in self.destinations.values():
             self.store.check(destination.base, used=used)
 
-    def run(self) -> None:
-        """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
+    def trouble(self, where: str, what: str) -> None:
+        """Tell that something is wrong somewhere beside the sets, "" when it is over; each thing once."""
+        self._listener.trouble(where, what)
+
+    def run(self, beside: contextlib.AbstractContextManager[object] | None = None) -> None:
+        """Watch until `stop`, while `beside` is open, which ends before anything else does.
+
+        Raises ConfigurationError if the store refuses what the profile says at the start.
+        """
         self._guard(self.journal.forget_troubles)
         try:
             self.check_store()
@@ -162,13 +184,14 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress])
+            duties = self._duties(crew, BETWEEN, more=[self._progress, *self._pictures()])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
             duties.start()
             try:
-                self._watch(conveyor)
+                with beside or contextlib.nullcontext():
+                    self._watch(conveyor)
             finally:
                 self.stop()
                 pruning.join()
@@ -278,6 +301,12 @@ class Daemon:
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
+    def _pictures(self) -> list[Duty]:
+        """Thumbnails, made while nothing is sent and the instrument does not acquire."""
+        if not self.profile.web.enabled:
+            return []
+        return [Thumbnails(self.journal, self._clock, lambda: self._progress.sending or self._acquires())]
+
     def _prune(self) -> None:
         """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
         roots = [watch.path for watch in self.profile.watch]
@@ -331,7 +360,7 @@ class Daemon:
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
-        patrols = [_Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [_Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
@@ -408,9 +437,10 @@ def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
 class _Patrol:
     """When one watched folder is swept, looked at because of events, and judged."""
 
-    def __init__(self, watching: Watching, hints: Hints) -> None:
+    def __init__(self, watching: Watching, hints: Hints, heard: Heard) -> None:
         self.watching = watching
         self.hints = hints
+        self._heard = heard
         self._next_sweep = 0.0
         self._next_deep = 0.0
         self._next_start = 0.0
@@ -422,6 +452,7 @@ class _Patrol:
             self.hints.stop()
             self.hints.start()
         folders, overflow = self.hints.take()
+        self._heard(self.hints.counted(), overflow)
         if now >= self._next_sweep or overflow:
             self._next_sweep = now + self.watching.watch.sweep
             deep = now >= self._next_deep

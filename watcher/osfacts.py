@@ -118,6 +118,24 @@ def lower_priority() -> None:
             me.ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
+#: Lets a program start without a window of its own (Microsoft, Process Creation Flags: CREATE_NO_WINDOW).
+NO_WINDOW: Final = 0x08000000 if sys.platform == "win32" else 0
+
+
+def limit_myself(*, memory: int, seconds: int) -> None:
+    """Let this process end when it asks for more address space, in bytes, or has used more seconds of CPU.
+
+    Windows has no such limits for a single process, and macOS does not keep the first: there whoever started it looks.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))
+
+
 def runs(program: str) -> bool:
     """Whether a process of this name runs, in any case of letters and with or without `.exe`.
 

@@ -5,6 +5,7 @@ from watcher.profile.limits import Limits
 from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
 from watcher.profile.secret import Secret
+from watcher.profile.web import Web
 
 __all__ = [
     "Amqp",
@@ -18,6 +19,7 @@ __all__ = [
     "Secret",
     "Sets",
     "Watch",
+    "Web",
     "Webhook",
     "load",
 ]
