@@ -75,7 +75,7 @@ class Program:
     def stop(self, process: "subprocess.Popen[str]") -> int:
         """Ask it to end, as systemd does."""
         process.send_signal(signal.SIGTERM)
-        return process.wait(20)
+        return process.wait(30)
 
     def sets(self, *states: str) -> list[dict[str, Any]]:
         """The sets that the journal knows, in these states if any are given."""

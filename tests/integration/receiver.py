@@ -144,7 +144,7 @@ def receiving(port: int = 0, tls: tuple[Path, Path] | None = None) -> Iterator[R
         server.server_close()
 
 
-def wait_until(what: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(what: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until something is true, and fail if that does not come."""
     end = time.monotonic() + seconds
     while not what():
