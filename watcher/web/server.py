@@ -219,6 +219,15 @@ def _check_certificate(web: Web) -> None:
         ) from None
 
 
+def _bind(port: socket.socket, web: Web) -> None:
+    """Take the best port that is free. Raises OSError."""
+    *better, last = web.ports
+    for number in better:
+        with contextlib.suppress(OSError):
+            return port.bind((web.listen, number))
+    return port.bind((web.listen, last))
+
+
 @contextlib.contextmanager
 def _listening(web: Web) -> Any:
     """The open port. Raises WatcherError if it is taken, or this computer has no such address."""
@@ -227,7 +236,7 @@ def _listening(web: Web) -> Any:
     try:
         if sys.platform != "win32":  # where it would let two programs have the same port
             port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        port.bind((web.listen, web.port))
+        _bind(port, web)
         port.listen(128)
         port.setblocking(False)
         yield port
