@@ -28,7 +28,7 @@ from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
-from watcher.pipeline.patience import LONGEST_WAIT
+from watcher.pipeline.patrol import Heard, Patrol
 from watcher.pipeline.progress import Progress
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
@@ -40,8 +40,6 @@ from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
 from watcher.thumbnails.duty import Thumbnails
 
-#: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
-DEEP_EVERY = 3600.0
 #: The journal forgets what is old once a day, with pauses so that nobody waits for it.
 PRUNE_EVERY = 24 * 3600.0
 _BETWEEN_STEPS = 0.01
@@ -52,10 +50,6 @@ _LONGEST_BREATH = 10.0
 _AT_START = 5.0
 #: How soon in seconds it is noticed that a pause is over.
 _PAUSE = 2.0
-
-
-#: Told how many events of the system came for a folder, and whether so many that they no longer say where.
-Heard = Callable[[int, bool], None]
 
 
 class Stopped(WatcherError):
@@ -325,7 +319,7 @@ class Daemon:
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
-        patrols = [_Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
@@ -350,7 +344,7 @@ class Daemon:
             for hint in hints:
                 hint.stop()
 
-    def _guarded(self, patrol: "_Patrol") -> float:
+    def _guarded(self, patrol: Patrol) -> float:
         """One round of a patrol; seconds until the next, whatever goes wrong."""
         pause = patrol.watching.watch.sweep
 
@@ -391,38 +385,6 @@ class Daemon:
         if self._listener.is_new("store", str(error or "")):
             self._listener.trouble("store", str(error or ""))
             self._guard(lambda: self.journal.note("store", str(error or "")))
-
-
-class _Patrol:
-    """When one watched folder is swept, looked at because of events, and judged."""
-
-    def __init__(self, watching: Watching, hints: Hints, heard: Heard) -> None:
-        self.watching = watching
-        self.hints = hints
-        self._heard = heard
-        self._next_sweep = 0.0
-        self._next_deep = 0.0
-        self._next_start = 0.0
-
-    def round(self, now: float, report: Callable[[Watching, Seen], None]) -> float:
-        """Do what is due now; seconds until something is due again. Raises WatchFolderError and JournalError."""
-        if not self.hints.alive and now >= self._next_start:
-            self._next_start = now + LONGEST_WAIT
-            self.hints.stop()
-            self.hints.start()
-        folders, overflow = self.hints.take()
-        self._heard(self.hints.counted(), overflow)
-        if now >= self._next_sweep or overflow:
-            self._next_sweep = now + self.watching.watch.sweep
-            deep = now >= self._next_deep
-            report(self.watching, self.watching.look_everywhere(deep=deep))
-            if deep:
-                self._next_deep = now + DEEP_EVERY
-        elif folders:
-            self.watching.look_at(folders)
-        self.watching.judge()
-        due = self.watching.next_due()
-        return max(0.0, min(self._next_sweep, due if due is not None else self._next_sweep) - now)
 
 
 class _Stoppable:
