@@ -15,6 +15,7 @@ from watcher.profile.capture import Capture
 from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
+from watcher.profile.notify import Notify
 from watcher.profile.people import People
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
@@ -234,6 +235,11 @@ class Document(Section):
         default_factory=Handoff,
         description="Which other programs are told of published sets; absent: none.",
         examples=[{"agent": "omero"}],
+    )
+    notify: Notify = Field(
+        default_factory=Notify,
+        description="Which people are told what needs them; absent: nobody.",
+        examples=[{"apprise": [{"env": "NOTIFY_FACILITY"}]}],
     )
 
     @field_validator("store")

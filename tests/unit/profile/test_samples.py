@@ -29,6 +29,7 @@ from watcher.profile.import_files import OmeroImport
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.metadata import Access, Metadata
 from watcher.profile.models import Document
+from watcher.profile.notify import Notify, Ping
 from watcher.profile.people import (
     BookingColumns,
     Bookings,
@@ -88,6 +89,8 @@ def test_the_schema_file_is_current() -> None:
         Webhook,
         Amqp,
         OmeroImport,
+        Notify,
+        Ping,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
@@ -136,6 +139,7 @@ def test_the_sample_tells_the_defaults_as_they_are(
         People,
         Metadata,
         Handoff,
+        Notify,
         IrodsStore if kind == "irods" else FolderStore,
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}
