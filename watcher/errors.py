@@ -25,6 +25,7 @@
     ├── HandoffError                1   another program could not be told of a set, which is safe all the same
     │   ├── SinkAway                5   it does not answer, or can take nothing now
     │   └── SinkRefused             3   it does not want this event
+    ├── NotifierAway                5   people could not be told something, or what watches over us does not answer
     └── StoreError                  1   the store answered with something that no other class describes
         ├── StoreUnreachable        5   no answer
         ├── StoreBusy               5   a replica is locked or still being written
@@ -236,6 +237,14 @@ class SinkRefused(HandoffError):
 
     exit_code = Exit.PARTLY
     cure = "ask whoever runs it; it is tried again every hour"
+
+
+class NotifierAway(WatcherError):
+    """People could not be told something, or the dead man's switch does not answer; the sets are as safe as before."""
+
+    exit_code = Exit.TRY_LATER
+    transient = True
+    cure = "it is tried again by itself, and what must be told is kept; `irods-watcher notify test` tries it now"
 
 
 class StoreError(WatcherError):

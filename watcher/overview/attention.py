@@ -22,6 +22,10 @@ _SOON: Final = 24 * 3600.0
 _LATER: Final = 7 * 24 * 3600.0
 #: Where trouble is told in more detail by what is noted elsewhere.
 _TOLD_ELSEWHERE: Final = ("store", "hand-off ")
+#: Begins the name of trouble with a way to people, before the way.
+MESSAGES: Final = "messages by "
+#: And that of trouble with the dead man's switch.
+PING: Final = "ping"
 
 
 class Kind(StrEnum):
@@ -36,6 +40,12 @@ class Kind(StrEnum):
     ACCESS = "access"
     HANDOFF = "handoff"
     ARCHIVE = "archive"
+    NOTIFY = "notify"
+
+
+_KINDS: Final = {
+    "registers ": Kind.PEOPLE, "attribution ": Kind.PEOPLE, MESSAGES: Kind.NOTIFY, PING: Kind.NOTIFY,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +109,7 @@ def _troubles(journal: Journal) -> Iterator[Attention]:
     for where, (what, since) in journal.troubles().items():
         if where.startswith(_TOLD_ELSEWHERE):
             continue
-        kind = Kind.PEOPLE if where.startswith(("registers ", "attribution ")) else Kind.FOLDER
+        kind = next((kind for begin, kind in _KINDS.items() if where.startswith(begin)), Kind.FOLDER)
         yield Attention(f"trouble:{where}", kind, what, since, urgent=where == "watch")
 
 
