@@ -189,6 +189,7 @@ def test_one_person_who_cannot_be_told_keeps_no_other(facility: Facility) -> Non
     facility.hold("jdoe/a.dat")
     facility.bench.journal.sessions.start("", "rroe", "", facility.bench.clock.now(), 12 * HOUR)
     facility.bench.journal.note("store", "no answer")
+
     class Refusing(Way):
         def send(self, message: object, to: str = "") -> None:
             self.away = "the mail server refuses the recipient" if to == "jane@x.org" else ""
