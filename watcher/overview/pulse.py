@@ -10,6 +10,7 @@ from watcher.notify.ping import Switch
 from watcher.overview import picture, words
 from watcher.overview.attention import HANGS, PING
 from watcher.overview.language import say
+from watcher.overview.notices import SETTLES
 from watcher.pipeline.duties import Trouble
 
 #: Carriers without a set come round every minute, and bytes of a large one move. That nothing does for so long, in
@@ -45,6 +46,7 @@ class Pulse:
         self._stopping = stopping
         self._trouble = trouble
         self._begun = False
+        self._urgent_since: float | None = None
         self._beat_at = float("-inf")
 
     def round(self) -> float:
@@ -71,12 +73,14 @@ class Pulse:
             self._switch.begins()
             self._begun = True
         overview = picture.take(self._journal, now)
+        sentence = words.printable(picture.sentence(overview))
+        self._urgent_since = (self._urgent_since or now) if overview.urgent else None
         if problem := self._stalled(now):
             self._switch.is_not_well(problem)
-        elif overview.urgent:
-            self._switch.is_not_well(words.printable(picture.sentence(overview)))
+        elif self._urgent_since is not None and now - self._urgent_since >= SETTLES:
+            self._switch.is_not_well(sentence)
         else:
-            self._switch.is_well(words.printable(picture.sentence(overview)))
+            self._switch.is_well(sentence)
 
     def _stalled(self, now: float) -> str:
         if self._stirred_at is None:
