@@ -6,6 +6,7 @@ from watcher.cli import (
     attributing,
     exporting,
     looking,
+    notifying,
     orders,
     requesting,
     running,
@@ -38,7 +39,7 @@ VERBS = (
     trying.demo,
 )
 #: Those with verbs of their own.
-GROUPS = {"request": requesting.app, "session": working.app}
+GROUPS = {"request": requesting.app, "session": working.app, "notify": notifying.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
 for name, group in GROUPS.items():
