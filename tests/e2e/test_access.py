@@ -10,7 +10,7 @@ from irods.exception import iRODSException
 
 from tests.e2e.conftest import Program
 from tests.irods_server import IrodsServer
-from tests.irods_server.dialogue import connect
+from tests.irods_server.dialogue import connect, reads
 
 PEOPLE = """\
 persons:
@@ -49,16 +49,6 @@ def scope(tmp_path: Path) -> Iterator[tuple[Program, IrodsServer]]:
         program = Program(tmp_path, store, {"TEST_IRODS_PASSWORD": "scope"})
         program.write_profile(more=RULES)
         yield program, server
-
-
-def reads(server: IrodsServer, user: str, path: str) -> bool:
-    """Whether this user gets the bytes."""
-    with connect(server, user) as session:
-        try:
-            with session.data_objects.open(path, "r") as file:
-                return bool(file.read())
-        except iRODSException:
-            return False
 
 
 def readers(server: IrodsServer, path: str) -> set[str]:

@@ -16,7 +16,6 @@ from typing import Any
 import bagit
 import pytest
 from irods.access import iRODSAccess
-from irods.exception import iRODSException
 from irods.models import Collection, CollectionMeta
 
 from tests.crate_validator import CrateValidator
@@ -24,7 +23,7 @@ from tests.e2e.conftest import Program
 from tests.integration.rabbitmq import EXCHANGE, Broker
 from tests.integration.receiver import Receiver, receiving
 from tests.irods_server import IrodsServer
-from tests.irods_server.dialogue import connect
+from tests.irods_server.dialogue import connect, reads
 from watcher import simulate
 
 JANE, RICHARD = "https://orcid.org/0000-0002-1825-0097", "https://orcid.org/0000-0001-5109-3700"
@@ -116,15 +115,6 @@ def imeta_ls(server: IrodsServer, user: str, collection: str) -> str:
     with connect(server, user) as session:
         found = session.collections.get(collection).metadata.items()
     return "----\n".join(f"attribute: {avu.name}\nvalue: {avu.value}\nunits: {avu.units or ''}\n" for avu in found)
-
-
-def reads(server: IrodsServer, user: str, path: str) -> bool:
-    with connect(server, user) as session:
-        try:
-            with session.data_objects.open(path, "r") as file:
-                return bool(file.read())
-        except iRODSException:
-            return False
 
 
 def waiting(server: IrodsServer) -> list[str]:

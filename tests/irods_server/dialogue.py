@@ -7,6 +7,7 @@ import socket
 import tarfile
 from typing import Any
 
+from irods.exception import iRODSException
 from irods.message import (
     FileOpenRequest,
     Message,
@@ -25,6 +26,16 @@ def connect(server: IrodsServer, user: str = "rods", password: str | None = None
     """A session of `user`, whose password is the name unless given, and whose zone is the server's."""
     who = {"user": user, "zone": zone or server.zone, "password": user if password is None else password}
     return iRODSSession(host=server.host, port=server.port, **who, **more)
+
+
+def reads(server: IrodsServer, user: str, path: str) -> bool:
+    """Whether this user gets the bytes of a data object."""
+    with connect(server, user) as session:
+        try:
+            with session.data_objects.open(path, "r") as file:
+                return bool(file.read())
+        except iRODSException:
+            return False
 
 
 def digest(data: bytes) -> str:

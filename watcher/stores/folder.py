@@ -281,13 +281,10 @@ def _files(directory: Path) -> Iterator[Path]:
 
 
 def _sha256(path: Path, *, from_disk: bool = False) -> str:
-    digest = hashlib.sha256()
     with open(path, "rb", buffering=0) as file:
         if from_disk:
             osfacts.forget_cached(file)
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextlib.contextmanager

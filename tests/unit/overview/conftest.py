@@ -1,4 +1,4 @@
-"""The bench of the pipeline, for what is shown of sets that have gone their way."""
+"""An instrument at its bench, as the tests of the pipeline have it."""
 
 from tests.unit.pipeline.conftest import bench
 
