@@ -21,7 +21,7 @@ from rich.progress import (
 
 from watcher.errors import Unforeseen, WatcherError
 from watcher.model import ImageSet, Member, State
-from watcher.overview.attention import MESSAGES, PING
+from watcher.overview.attention import FLEET, MESSAGES, PING
 
 
 def set_up_logs(*, verbose: bool) -> None:
@@ -75,7 +75,7 @@ class LogListener:
         elif where == what:
             self._log.warning(what)
         else:
-            say = self._log.warning if where.startswith((MESSAGES, PING)) else self._log.error
+            say = self._log.warning if where.startswith((MESSAGES, PING, FLEET)) else self._log.error
             say("trouble", where=where, problem=what)
 
 

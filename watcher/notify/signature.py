@@ -38,6 +38,13 @@ def signed(key: bytes, identifier: str, at: float, body: bytes) -> dict[str, str
     return {ID: identifier, TIMESTAMP: stamp, SIGNATURE: f"v1,{_signature(key, identifier, stamp, body)}"}
 
 
+def is_signed(key: bytes, identifier: str, stamp: str, body: bytes, given: str) -> bool:
+    """Whether one of the signatures in a header is that of this body, identifier and time stamp."""
+    expected = _signature(key, identifier, stamp, body).encode()
+    found = (each.removeprefix("v1,").encode("utf-8", "replace") for each in given.split(" ") if each[:3] == "v1,")
+    return any(hmac.compare_digest(expected, each) for each in found)
+
+
 def _signature(key: bytes, identifier: str, stamp: str, body: bytes) -> str:
-    content = b".".join((identifier.encode(), stamp.encode(), body))
+    content = b".".join((identifier.encode("utf-8", "replace"), stamp.encode("utf-8", "replace"), body))
     return base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()

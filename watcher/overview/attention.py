@@ -26,6 +26,8 @@ _TOLD_ELSEWHERE: Final = ("store", "hand-off ")
 MESSAGES: Final = "messages by "
 #: And that of trouble with the dead man's switch.
 PING: Final = "ping"
+#: And with the facility view.
+FLEET: Final = "fleet"
 
 
 class Kind(StrEnum):
@@ -44,7 +46,7 @@ class Kind(StrEnum):
 
 
 _KINDS: Final = {
-    "registers ": Kind.PEOPLE, "attribution ": Kind.PEOPLE, MESSAGES: Kind.NOTIFY, PING: Kind.NOTIFY,
+    **dict.fromkeys(("registers ", "attribution "), Kind.PEOPLE), **dict.fromkeys((MESSAGES, PING, FLEET), Kind.NOTIFY),
 }  # fmt: skip
 
 

@@ -30,7 +30,7 @@ ADVICE: Final = {
     Kind.PEOPLE: "Mend the file that is named; what was read of it before still holds.",
     Kind.ACCESS: "The images are safe. `irods-watcher show SET` tells who may read them.",
     Kind.HANDOFF: "The images are safe. Ask whoever runs the other program.",
-    Kind.NOTIFY: "`irods-watcher notify test` tries it.",
+    Kind.NOTIFY: "The images are safe. `irods-watcher notify test` tries the ways to people.",
 }
 
 

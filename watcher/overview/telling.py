@@ -14,6 +14,7 @@ from watcher.overview.addressees import Audience, Facility, Persons
 from watcher.overview.letters import Desk
 from watcher.overview.messages import Hours, Messages
 from watcher.overview.pulse import Pulse
+from watcher.overview.reporting import Reporting
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.duties import Duty, Trouble
 from watcher.profile import FolderStore, Profile
@@ -49,6 +50,9 @@ def duties(
         found.append(
             Pulse(channels.switch, every, journal, clock, stirred_at=stirred_at, stopping=stopping, trouble=trouble)
         )
+    if channels.fleet and profile.fleet:
+        every = profile.fleet.every
+        found.append(Reporting(channels.fleet, every, journal, clock, stopping=stopping, trouble=trouble))
     return found
 
 

@@ -12,6 +12,7 @@ from watcher import names
 from watcher.errors import NameRefused
 from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
+from watcher.profile.fleet import Fleet
 from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
@@ -240,6 +241,11 @@ class Document(Section):
         default_factory=Notify,
         description="Which people are told what needs them; absent: nobody.",
         examples=[{"apprise": [{"env": "NOTIFY_FACILITY"}]}],
+    )
+    fleet: Fleet | None = Field(
+        default=None,
+        description="The facility view that this watcher reports to; absent: none.",
+        examples=[{"url": "https://fleet.example.org/", "secret": {"env": "FLEET_SECRET"}}],
     )
 
     @field_validator("store")

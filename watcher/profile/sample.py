@@ -77,6 +77,9 @@ watch:
 #   page: null                        # the address of the status page, for the messages
 #   unencrypted: null                 # the one host that may be told without encryption, as in smtp.lan
 
+# fleet: null                         # a page with all instruments that this one reports to, as in
+#                                     # {{url: "https://fleet.example.org/", secret: {{env: FLEET_SECRET}}}}
+
 store:
 {store}"""
 

@@ -167,7 +167,7 @@ store: {kind: irods, collection: zone/x, connections: 04}
     ]
 
 
-KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff, notify"
+KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff, notify, fleet"
 INSTRUMENT, WATCH, STORE = MINIMAL.splitlines(keepends=True)
 EXAMPLE_STORE = "`store: {kind: irods, collection: '/zone/home/facility/{instrument}/{set}'}`"
 EXAMPLE_WATCH = "`watch: [{path: 'D:/Data'}]`"

@@ -25,6 +25,7 @@ from watcher.profile import (
     schema,
 )
 from watcher.profile.environment import expand
+from watcher.profile.fleet import Fleet
 from watcher.profile.import_files import OmeroImport
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.metadata import Access, Metadata
@@ -91,6 +92,7 @@ def test_the_schema_file_is_current() -> None:
         OmeroImport,
         Notify,
         Ping,
+        Fleet,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
