@@ -148,8 +148,15 @@ class Daemon:
         for destination in self.destinations.values():
             self.store.check(destination.base, used=used)
 
-    def run(self) -> None:
-        """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
+    def trouble(self, where: str, what: str) -> None:
+        """Tell that something is wrong somewhere beside the sets, "" when it is over; each thing once."""
+        self._listener.trouble(where, what)
+
+    def run(self, beside: contextlib.AbstractContextManager[object] | None = None) -> None:
+        """Watch until `stop`, while `beside` is open, which ends before anything else does.
+
+        Raises ConfigurationError if the store refuses what the profile says at the start.
+        """
         self._guard(self.journal.forget_troubles)
         # The first sweep may take long, and the last heartbeat is that of a process before this one.
         self._guard(self._note_heartbeat)
@@ -168,7 +175,8 @@ class Daemon:
             pruning.start()
             duties.start()
             try:
-                self._watch(conveyor)
+                with beside or contextlib.nullcontext():
+                    self._watch(conveyor)
             finally:
                 self.stop()
                 pruning.join()

@@ -107,7 +107,7 @@ def test_a_broken_set_is_told_once_and_that_it_is_whole_again_once(facility: Fac
     assert "embryo_Z03.ome.tif" in title
     assert facility.letters == [(["jane@x.org"], title)]
     for text in (facility.box.letters[0].text, json.loads(facility.chat.requests[0].body)["message"]):
-        assert "`irods-watcher retry SET`" in text
+        assert "then retry it, or skip it." in text
         assert "Status page: https://lsm980.example/" in text
     # However often it is killed and started, nobody hears of it again.
     for _ in range(2):

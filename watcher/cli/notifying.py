@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from watcher.cli.app import StateOption, complain, known_profile, say
-from watcher.cli.requesting import ProfileOption, people_of
+from watcher.cli.requesting import ProfileOption
 from watcher.errors import Exit, NotifierAway, UsageError
 from watcher.model import Person
 from watcher.notify import open_channels
@@ -13,6 +13,7 @@ from watcher.notify.base import Channel
 from watcher.overview import letters
 from watcher.overview.telling import desk_of
 from watcher.profile import Profile
+from watcher.provenance.facility import people_of
 
 app = typer.Typer(help="Messages to people: test.", no_args_is_help=True, rich_markup_mode=None)
 

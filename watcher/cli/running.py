@@ -24,6 +24,7 @@ from watcher.model import ImageSet, State
 from watcher.overview import handoffs, records
 from watcher.overview.words import plain
 from watcher.profile import Profile
+from watcher.web.server import PageServer
 
 
 def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOption = False) -> int:
@@ -39,7 +40,7 @@ def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOpt
         with stopped_by_signals(daemon) as signals:
             log = structlog.get_logger()
             log.info("watching", instrument=loaded.instrument.name, folders=[str(w.path) for w in loaded.watch])
-            daemon.run()
+            daemon.run(PageServer(loaded, journal.state, daemon.registers, daemon.trouble))
             log.info("stopped")
     return Exit.INTERRUPTED if signal.SIGINT in signals else Exit.OK
 

@@ -14,6 +14,7 @@ from watcher.journal.database import FILE_NAME, Database, Owner, state_error, wa
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
+from watcher.journal.listing import Listing
 from watcher.journal.notices import Notices
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
@@ -26,6 +27,7 @@ __all__ = [
     "Files",
     "Handoffs",
     "Journal",
+    "Listing",
     "Notices",
     "Outbox",
     "Owner",
@@ -62,6 +64,7 @@ class Journal:
             raise
         self.files = Files(self.database)
         self.sets = Sets(self.database)
+        self.listing = Listing(self.database)
         self.collections = Collections(self.database, self.sets)
         self.sessions = Sessions(self.database)
         self.attributions = Attributions(self.database)

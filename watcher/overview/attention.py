@@ -46,8 +46,10 @@ class Kind(StrEnum):
 
 
 _KINDS: Final = {
-    **dict.fromkeys(("registers ", "attribution "), Kind.PEOPLE), **dict.fromkeys((MESSAGES, PING, FLEET), Kind.NOTIFY),
-}  # fmt: skip
+    **dict.fromkeys(("registers ", "attribution "), Kind.PEOPLE),
+    **dict.fromkeys((MESSAGES, PING, FLEET), Kind.NOTIFY),
+    "page": Kind.WATCHER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,33 @@ class Attention:
     since: float | None = None
     urgent: bool = True
     set_id: str = ""
+
+
+def what_to_do(one: Attention) -> str:
+    """What a person does about it, in a sentence."""
+    match one.kind:
+        case Kind.SET if one.set_id:
+            return say("Look at the set; mend what is wrong at the instrument, then retry it, or skip it.")
+        case Kind.SET:
+            return say("Look at the list of what needs attention.")
+        case Kind.STORE:
+            return say("Images are safe on this disk meanwhile; leave them there until this is over.")
+        case Kind.WATCHER:
+            return say("Tell whoever looks after the watcher: it should be looked at, or started again.")
+        case Kind.FOLDER:
+            return say("See that the disk or share is there and that the watcher may read it.")
+        case Kind.DISK:
+            return say("Clear away sets for which the column “Safe to delete here” says yes.")
+        case Kind.PEOPLE:
+            return say("Correct the file that is named; it is read again by itself.")
+        case Kind.ACCESS:
+            return say("Ask the iRODS administrator whether that user or group is there; it is tried again by itself.")
+        case Kind.HANDOFF:
+            return say("The images are safe; ask whoever runs that program.")
+        case Kind.ARCHIVE:
+            return say("Tell the iRODS administrator; nothing of it is needed any more.")
+        case Kind.NOTIFY:
+            return say("The images are safe; `irods-watcher notify test` tries the ways to people.")
 
 
 def attentions(journal: Journal, now: float, *, watched: bool) -> list[Attention]:

@@ -1,7 +1,7 @@
 """What messages to people say: what is wrong, since when, what to do, and what is over or safe."""
 
 import textwrap
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,7 +9,6 @@ from watcher.journal.notices import Notice
 from watcher.model import ImageSet
 from watcher.notify.base import Message, Tone
 from watcher.overview import words
-from watcher.overview.attention import Kind
 from watcher.overview.language import say, say_many
 
 #: So many things of a sort are told one by one, and so many sets; each in so many letters.
@@ -17,21 +16,6 @@ _MOST: Final = 15
 _MOST_SETS: Final = 100
 _LONGEST: Final = 400
 _TITLE: Final = 100
-
-#: What can be done, for those who do not work with the program every day.
-ADVICE: Final = {
-    Kind.SET: "On the instrument's computer `irods-watcher show SET` tells more, `irods-watcher retry SET` tries a set "
-    "again, and `irods-watcher skip SET` leaves it out. Its files stay where they are.",
-    Kind.STORE: "Nothing is lost: finished sets wait, and go on by themselves. If it stays, tell the iRODS "
-    "administrator.",
-    Kind.WATCHER: "Start irods-watcher on the instrument's computer again, and look into its log.",
-    Kind.FOLDER: "Look whether the disk or share is there, and whether the watcher's account may read it.",
-    Kind.DISK: "Make room before an acquisition fails: `irods-watcher list --in published` shows what is safe.",
-    Kind.PEOPLE: "Mend the file that is named; what was read of it before still holds.",
-    Kind.ACCESS: "The images are safe. `irods-watcher show SET` tells who may read them.",
-    Kind.HANDOFF: "The images are safe. Ask whoever runs the other program.",
-    Kind.NOTIFY: "The images are safe. `irods-watcher notify test` tries the ways to people.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +28,8 @@ class Desk:
     maybe: Callable[[str], ImageSet | None]
 
 
-def needs(notices: Sequence[Notice], kinds: Collection[Kind], desk: Desk) -> Message:
-    """What needs a person, and what is over; `kinds` are those of the things that are there."""
+def needs(notices: Sequence[Notice], cures: Sequence[str], desk: Desk) -> Message:
+    """What needs a person, and what is over; `cures` say what can be done."""
     there = [notice for notice in notices if notice.gone_at is None]
     over = [notice for notice in notices if notice.gone_at is not None]
     urgent = [notice for notice in there if notice.urgent]
@@ -54,8 +38,7 @@ def needs(notices: Sequence[Notice], kinds: Collection[Kind], desk: Desk) -> Mes
         *_section(say("Not urgent:"), [_said(one) for one in there if not one.urgent]),
         *_section(say("This is over:"), [_ended(one, desk) for one in over]),
     ]
-    if advice := [say(text) for kind, text in ADVICE.items() if kind in kinds]:
-        lines += _section(say("What can be done:"), advice)
+    lines += _section(say("What can be done:"), cures)
     kind: Tone = "failure" if urgent else "warning" if there else "success"
     return _message(_headline(urgent or there or over, over=not there), lines, kind, desk)
 
@@ -76,7 +59,7 @@ def trial(desk: Desk) -> Message:
 
 def _message(title: str, lines: Sequence[str], kind: Tone, desk: Desk) -> Message:
     foot = [say("Status page: {page}", page=desk.page)] if desk.page else []
-    foot.append(say("Written by irods-watcher at {instrument}.", instrument=desk.instrument))
+    foot.append(say("On the computer of {instrument} `irods-watcher status` tells more.", instrument=desk.instrument))
     text = "\n".join((*lines, *foot))
     return Message(words.printable(f"{desk.instrument}: {title}"), words.printable(text), kind)
 

@@ -18,7 +18,7 @@ from watcher.model import State
 from watcher.notify.base import Channel, Message
 from watcher.overview import letters, notices
 from watcher.overview.addressees import Addressee, Audience
-from watcher.overview.attention import MESSAGES, Attention, Kind, attentions
+from watcher.overview.attention import MESSAGES, Attention, Kind, attentions, what_to_do
 from watcher.overview.words import printable
 from watcher.pipeline.duties import Trouble
 from watcher.pipeline.patience import pause_after
@@ -131,8 +131,8 @@ class Messages:
             return
         these = notices.begun(notices.to_tell(view.notices, now))
         self._journal.notices.keep(addressee.name, these)
-        kinds = {found[notice.key].kind for notice in these if notice.key in found}
-        if self._send(addressee, letters.needs(these, kinds, self._desk)):
+        cures = [what_to_do(found[notice.key]) for notice in these if notice.key in found]
+        if self._send(addressee, letters.needs(these, list(dict.fromkeys(cures)), self._desk)):
             over = [notice.key for notice in these if notice.gone_at is not None]
             self._journal.notices.keep(addressee.name, notices.told(these), over, told_at=now)
 

@@ -1,6 +1,6 @@
 """What a facility view is told of one instrument: enough for a line on its page, and no person's name."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -16,6 +16,7 @@ LARGEST: Final = 64 * 1024
 _MOST: Final = 10
 _LETTERS: Final = 300
 
+Mood = Literal["attention", "paused", "busy", "safe"]
 Short = Annotated[str, StringConstraints(max_length=_LETTERS)]
 Count = Annotated[int, Field(ge=0, le=2**63)]
 Time = Annotated[float, Field(ge=0, le=1e11)]
@@ -55,7 +56,7 @@ class Report(_Part):
     taken_at: Time
     every: Annotated[float, Field(gt=0, le=86400)]
     sentence: Short
-    mood: Literal["attention", "paused", "busy", "safe"]
+    mood: Mood
     safe: Count
     on_the_way: Count
     held: Count
@@ -87,7 +88,7 @@ def of(overview: Overview, every: float) -> Report:
         taken_at=overview.taken_at,
         every=every,
         sentence=_short(picture.sentence(overview)),
-        mood=overview.mood,
+        mood=cast("Mood", overview.mood),
         safe=overview.safe,
         on_the_way=overview.open_sets,
         held=overview.counts.get(State.HELD, 0),

@@ -6,6 +6,7 @@ from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
 from watcher.profile.notify import Notify, Ping
 from watcher.profile.secret import Secret
+from watcher.profile.web import Web
 
 __all__ = [
     "Amqp",
@@ -21,6 +22,7 @@ __all__ = [
     "Secret",
     "Sets",
     "Watch",
+    "Web",
     "Webhook",
     "load",
 ]

@@ -21,6 +21,7 @@ from watcher.profile.people import People
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
 from watcher.profile.units import Duration
+from watcher.profile.web import Web
 from watcher.profile.wording import did_you_mean
 
 
@@ -246,6 +247,11 @@ class Document(Section):
         default=None,
         description="The facility view that this watcher reports to; absent: none.",
         examples=[{"url": "https://fleet.example.org/", "secret": {"env": "FLEET_SECRET"}}],
+    )
+    web: Web = Field(
+        default_factory=Web,
+        description="The page that shows all this; absent: on this computer alone.",
+        examples=[{"port": 8765}],
     )
 
     @field_validator("store")

@@ -55,7 +55,7 @@ def test_a_broken_set_is_told_once_with_what_to_do_and_so_is_its_end(journal: Jo
     (_, first), (_, second) = way.came
     assert first.title == "scope: plate3: 3 of 96 images are missing"
     assert "- plate3: 3 of 96 images are missing (since 20" in first.text
-    assert "`irods-watcher retry SET`" in first.text
+    assert "then retry it, or skip it." in first.text
     assert "https://scope.example/" in first.text
     assert first.kind == "failure"
     assert second.title == "scope: over: plate3: 3 of 96 images are missing"

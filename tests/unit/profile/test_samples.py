@@ -20,6 +20,7 @@ from watcher.profile import (
     Secret,
     Sets,
     Watch,
+    Web,
     Webhook,
     load,
     schema,
@@ -41,6 +42,7 @@ from watcher.profile.people import (
     Sessions,
 )
 from watcher.profile.sample import sample
+from watcher.profile.web import Proxy
 from watcher.profile.yaml_text import Route, parse
 
 PROFILES = Path(__file__).parents[3] / "profiles"
@@ -93,6 +95,8 @@ def test_the_schema_file_is_current() -> None:
         Notify,
         Ping,
         Fleet,
+        Web,
+        Proxy,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
@@ -142,6 +146,7 @@ def test_the_sample_tells_the_defaults_as_they_are(
         Metadata,
         Handoff,
         Notify,
+        Web,
         IrodsStore if kind == "irods" else FolderStore,
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}
