@@ -7,7 +7,8 @@
     │   ├── DocumentError               one or more places in a YAML or CSV file, each with file:line:column
     │   │   ├── ProfileError                the profile of an instrument
     │   │   ├── PeopleError                 the directory of persons, or the bookings
-    │   │   └── RequestError                what a scientist asked to be acquired
+    │   │   ├── RequestError                what a scientist asked to be acquired
+    │   │   └── FleetError                  the instruments of a facility view
     │   ├── WatchFolderError            the watched folder is missing or may not be read
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
@@ -117,6 +118,10 @@ class PeopleError(DocumentError):
 
 class RequestError(DocumentError):
     """A request, or what a sidecar beside the images says, is wrong."""
+
+
+class FleetError(DocumentError):
+    """The list of instruments of a facility view is wrong."""
 
 
 class WatchFolderError(ConfigurationError):
