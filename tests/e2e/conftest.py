@@ -41,7 +41,8 @@ class Program:
         self.profile.write_text(
             text
             or f"instrument: {{name: Scope-1}}\nwatch: [{{path: data, settle: {settle}, sweep: 1s}}]\n"
-            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\n{more}",
+            # Any port for the page: several programs may run on this machine.
+            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\nweb: {{port: 0}}\n{more}",
             encoding="utf-8",
         )
 

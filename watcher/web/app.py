@@ -58,8 +58,11 @@ def make_app(site: Site) -> ASGIApp:
         status = error.status_code if isinstance(error, HTTPException) else 404
         return await shown(site, refusing(Refused(status, later("There is no such page."))))(request)
 
-    inner = Starlette(routes=routes, exception_handlers={HTTPException: unknown})
-    # What is unforeseen is told by the gate; a page of errors with the program's insides is for nobody.
+    async def unforeseen(_request: Request, _error: Exception) -> Response:
+        return Response("Something unexpected happened.\n", 500)
+
+    # What is unforeseen comes to the gate, too, which tells it.
+    inner = Starlette(routes=routes, exception_handlers={HTTPException: unknown, Exception: unforeseen})
     inner.router.redirect_slashes = False
     return Gate(inner, site)
 

@@ -1,5 +1,7 @@
 """Where the page is, and what it exposes to whom."""
 
+import ipaddress
+
 from watcher.overview.language import say
 from watcher.profile import Web
 
@@ -22,7 +24,10 @@ def exposed(web: Web) -> str:
         orders = say("Only who is known by the password or the proxy may order something.")
     else:
         orders = say("Whoever is at this computer may order something.")
-    said = [say("Whoever is at this computer sees it; {people}.", people=here), orders]
+    if web.proxy and ipaddress.ip_address(web.proxy.address).is_loopback:
+        said = [say("Only who is known by the password or the proxy sees it, with names of persons."), orders]
+    else:
+        said = [say("Whoever is at this computer sees it; {people}.", people=here), orders]
     if not web.is_local:
         said.append(say("From other computers only who is known sees it, with names of persons."))
     return " ".join(said)

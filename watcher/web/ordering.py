@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from watcher.errors import UsageError, WatcherError
 from watcher.journal.sessions import WorkSession
-from watcher.overview.language import later
+from watcher.overview.language import later, say
 from watcher.provenance.facility import lacks
 from watcher.provenance.request import Request
 from watcher.web import giving
@@ -123,11 +123,22 @@ def _lines(ask: Ask, request: Request) -> list[tuple[str, str]]:
         (later("Objective"), said["objective"]),
         (later("Positions"), said["positions"]),
         (later("Repeats"), said["repeats"]),
-        (later("What the operator gets for the work"), request.authorship.words if request.authorship else ""),
+        (later("What the operator gets for the work"), _agreement(request)),
         (later("Made"), request.made or ""),
         (later("Entry in the notebook"), said["source"]),
     ]
     return [(name, value) for name, value in found if value is not None]
+
+
+def _agreement(request: Request) -> str:
+    """What the operator gets, and whether that is agreed."""
+    if request.authorship is None:
+        return ""
+    gets = {"author": say("Authorship, like the scientist"), "acknowledgement": say("Acknowledgement")}
+    if request.authorship.operator not in gets:
+        return say("None is wished")
+    agreed = say("agreed") if request.authorship.agreed else say("not yet agreed")
+    return f"{gets[request.authorship.operator]}, {agreed}"
 
 
 def _form(ask: Ask, wanting: Sequence[str], problem: str, said: Mapping[str, str] | None = None) -> Response:

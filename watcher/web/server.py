@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import errno
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ import uvicorn
 from anyio import to_thread
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from watcher.errors import JournalError, WatcherError
+from watcher.errors import ConfigurationError, JournalError, WatcherError
 from watcher.journal import Journal
 from watcher.profile import Profile, Web
 from watcher.provenance.registers import Registers
@@ -119,6 +120,7 @@ class PageServer:
             self._profile, journal, self._registers, guard, glance, changes, self._now, self._trouble, self._beside,
             **self._more,
         )  # fmt: skip
+        _check_certificate(web)
         self._server = _Server(_config(site, web), changes)
         if self._stop.is_set():
             return
@@ -201,6 +203,20 @@ def _config(site: Site, web: Web) -> uvicorn.Config:
         log_level="critical", proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=30,
         timeout_graceful_shutdown=_END, ssl_certfile=web.certificate, ssl_keyfile=web.key,
     )  # fmt: skip
+
+
+def _check_certificate(web: Web) -> None:
+    """Raises ConfigurationError if certificate and key cannot be used."""
+    if web.certificate is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(web.certificate, web.key)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"{web.certificate} and {web.key}: this certificate cannot be used ({why})",
+            cure="write both as PEM files that this account may read, the key without a passphrase",
+        ) from None
 
 
 @contextlib.contextmanager

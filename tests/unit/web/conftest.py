@@ -61,12 +61,12 @@ class Page:
     home: Path
     troubles: list[tuple[str, str]] = field(default_factory=list)
 
-    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        """One request; `Host` and others in capitals with _ for -."""
+    def ask(self, method: str, path: str, /, *body: bytes, **headers: str) -> Answer:
+        """One request with at most one body; `Host` and others in capitals with _ for -."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            connection.request(method, path, body, given)
+            connection.request(method, path, b"".join(body) or None, given)
             answer = connection.getresponse()
             kept = {name.lower(): value for name, value in answer.getheaders()}
             return Answer(answer.status, kept, answer.read())
@@ -78,7 +78,9 @@ class Page:
 
     def post(self, path: str, form: Mapping[str, str] | None = None, **headers: str) -> Answer:
         """A form as the page's own buttons send it, unless headers or the token say otherwise."""
-        said = {"token": self.token, **(form or {})}
+        said = dict(form or {})
+        if "token" not in said:
+            said["token"] = self.token
         sent = {"Content_Type": "application/x-www-form-urlencoded", "Sec_Fetch_Site": "same-origin", **headers}
         return self.ask("POST", path, urlencode(said).encode(), **{k: v for k, v in sent.items() if v})
 
