@@ -13,6 +13,7 @@ from watcher.cli import (
     setting_up,
     tracing,
     trying,
+    viewing,
     working,
 )
 from watcher.cli.app import app, run_app
@@ -39,7 +40,7 @@ VERBS = (
     trying.demo,
 )
 #: Those with verbs of their own.
-GROUPS = {"request": requesting.app, "session": working.app, "notify": notifying.app}
+GROUPS = {"request": requesting.app, "session": working.app, "notify": notifying.app, "fleet": viewing.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
 for name, group in GROUPS.items():

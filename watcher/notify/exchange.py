@@ -40,6 +40,17 @@ class Exchange:
         However slowly it comes, it takes no longer than the timeout after the connection was made, which itself may
         take as long for each address of the host, and as long as the system takes to look its name up.
         """
+        status, retry_after, _ = self._answer(method, body, headers, 0)
+        return status, retry_after
+
+    def get(self, headers: Mapping[str, str], most: int) -> tuple[int, bytes]:
+        """The status and the body of the answer to a GET, of which so many bytes are read and one more."""
+        status, _, body = self._answer("GET", b"", headers, most + 1)
+        return status, body
+
+    def _answer(
+        self, method: str, body: bytes, headers: Mapping[str, str], most: int
+    ) -> tuple[int, str | None, bytes]:
         timer = threading.Timer(self._timeout, self.cut)
         timer.start()
         try:
@@ -48,9 +59,10 @@ class Exchange:
                 raise TimeoutError
             self._connection.request(method, self._path, body, {**headers, "Connection": "close"})
             with self._connection.getresponse() as answer:
+                content = answer.read(most) if most else b""
                 if self._over.is_set():  # what was cut off may look like a whole answer
                     raise TimeoutError
-                return answer.status, answer.headers.get("Retry-After")
+                return answer.status, answer.headers.get("Retry-After"), content
         finally:
             timer.cancel()
             timer.join()

@@ -1,11 +1,12 @@
 """What a facility view is told of one instrument: enough for a line on its page, and no person's name."""
 
-from typing import Annotated, Final, Literal, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from watcher.journal import Journal
-from watcher.model import State
+from watcher.model import UNDER_WAY, State
 from watcher.overview import picture, words
 from watcher.overview.picture import Overview
 
@@ -101,6 +102,26 @@ def of(overview: Overview, every: float) -> Report:
         last_safe=overview.last_safe,
         oldest_open=overview.oldest_open,
     )
+
+
+def from_status(status: Mapping[str, Any], now: float, every: float) -> Report:
+    """A report from what the page of an instrument says under /api/v1/status (`records.of_overview`).
+
+    Raises ValidationError, KeyError or TypeError if that says something else.
+    """
+    counts, needs = status["counts"], status["attention"]
+    urgent = [need for need in needs if need["urgent"]]
+    rooms = [{**disk, "folder": _short(disk["folder"])} for disk in status["disks"][:_MOST]]
+    said: dict[str, Any] = {
+        "instrument": _short(status["instrument"]), "version": _short(status["version"]), "taken_at": now,
+        "every": every, "sentence": _short(status["sentence"]), "mood": status["mood"],
+        "safe": counts["published"] + counts["released"], "held": counts["held"],
+        "on_the_way": sum(counts[state] for state in (State.GROWING, *UNDER_WAY)),
+        "needs": [{"what": _short(need["what"]), "since": need["since"]} for need in urgent[:_MOST]],
+        "others": len(needs) - min(len(urgent), _MOST),
+        **{key: status[key] for key in ("rate", "seconds_left", "last_safe", "oldest_open")}, "disks": rooms,
+    }  # fmt: skip
+    return Report.model_validate(said)
 
 
 def _short(text: str) -> str:

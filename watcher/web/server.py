@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import structlog
 import uvicorn
 from anyio import to_thread
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from watcher.errors import ConfigurationError, JournalError, WatcherError
@@ -109,7 +110,7 @@ class PageServer:
         web = self._profile.web
         with Journal(self._state) as journal:
             journal.note(NOTED, None)  # what a process that was killed has left
-            with _listening(web) as port:
+            with listening(web) as port:
                 self._answer(port, journal)
 
     def _answer(self, port: socket.socket, journal: Journal) -> None:
@@ -121,7 +122,7 @@ class PageServer:
             **self._more,
         )  # fmt: skip
         _check_certificate(web)
-        self._server = _Server(_config(site, web), changes)
+        self._server = _Server(config(make_app(site), web), changes)
         if self._stop.is_set():
             return
         address = address_of(web, number)
@@ -197,9 +198,10 @@ class _Connection(H11Protocol):
             self.transport.abort()
 
 
-def _config(site: Site, web: Web) -> uvicorn.Config:
+def config(app: ASGIApp, web: Web) -> uvicorn.Config:
+    """How an application is served on the port that the section names."""
     return uvicorn.Config(
-        make_app(site), http=_Connection, ws="none", lifespan="off", log_config=None, access_log=False,
+        app, http=_Connection, ws="none", lifespan="off", log_config=None, access_log=False,
         log_level="critical", proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=30,
         timeout_graceful_shutdown=_END, ssl_certfile=web.certificate, ssl_keyfile=web.key,
     )  # fmt: skip
@@ -220,7 +222,7 @@ def _check_certificate(web: Web) -> None:
 
 
 @contextlib.contextmanager
-def _listening(web: Web) -> Any:
+def listening(web: Web) -> Any:
     """The open port. Raises WatcherError if it is taken, or this computer has no such address."""
     family = socket.AF_INET6 if ":" in web.listen else socket.AF_INET
     port = socket.socket(family, socket.SOCK_STREAM)

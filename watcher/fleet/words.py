@@ -1,0 +1,62 @@
+"""The facility in one sentence, and how each instrument is in words."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from watcher.fleet.register import MOODS, SILENT, UNHEARD, Line
+from watcher.overview import words
+from watcher.overview.language import later, say, say_many
+
+_PLAIN: Final = {
+    "attention": later("needs attention"),
+    SILENT: later("silent"),
+    UNHEARD: later("not heard of yet"),
+    "paused": later("paused"),
+    "busy": later("on the way"),
+    "safe": later("all safe"),
+}
+
+
+def plain(mood: str) -> str:
+    """How an instrument is, in a few words."""
+    return say(_PLAIN[mood])
+
+
+def mood(lines: Sequence[Line]) -> str:
+    """The facility in one of the words that a page knows (`Overview.mood`): that of the worst of its instruments."""
+    worst = min((line.mood for line in lines), key=MOODS.index)
+    return {SILENT: "attention", UNHEARD: "paused"}.get(worst, worst)
+
+
+def sentence(lines: Sequence[Line]) -> str:
+    """The one sentence on top."""
+    by_mood = {name: [line for line in lines if line.mood == name] for name in MOODS}
+    said = []
+    if needy := by_mood["attention"]:
+        one, many = "{number} instrument needs somebody", "{number} instruments need somebody"
+        said.append(_named(needy) or say_many(one, many, len(needy)))
+    if silent := by_mood[SILENT]:
+        said.append(_silent(silent))
+    if unheard := by_mood[UNHEARD]:
+        said.append(say_many("{number} was never heard of", "{number} were never heard of", len(unheard)))
+    well = [line for line in lines if line.mood in {"paused", "busy", "safe"}]
+    if said:
+        rest = say_many("{number} instrument is well", "{number} instruments are well", len(well))
+        return "; ".join([*said, rest]) + "."
+    if on_the_way := sum(line.heard.report.on_the_way for line in well if line.heard):
+        way = say_many("{number} set is on the way", "{number} sets are on the way", on_the_way)
+        return way + say_many("; {number} instrument is well.", "; all {number} instruments are well.", len(well))
+    one, many = "All images of the one instrument are safe.", "All images of all {number} instruments are safe."
+    return say_many(one, many, len(well))
+
+
+def _named(needy: Sequence[Line]) -> str:
+    return say("{instrument} needs somebody", instrument=needy[0].instrument.name) if len(needy) == 1 else ""
+
+
+def _silent(silent: Sequence[Line]) -> str:
+    (first, *others) = silent
+    if others:
+        return say_many("{number} instrument is silent", "{number} instruments are silent", len(silent))
+    since = words.when(first.heard.at if first.heard else None)
+    return say("{instrument} is silent since {when}", instrument=first.instrument.name, when=since)
