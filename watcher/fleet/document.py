@@ -7,8 +7,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from watcher.errors import FleetError
 from watcher.profile import document
-from watcher.profile.base import LocalPath, Section, Text, written
-from watcher.profile.handoff import parts_of
+from watcher.profile.base import Section, Text, written
+from watcher.profile.fleet import Reached
+from watcher.profile.models import InstrumentName
 from watcher.profile.people import Url
 from watcher.profile.problems import Wording
 from watcher.profile.secret import Secret
@@ -26,40 +27,18 @@ def _in_bounds(seconds: float) -> float:
 Patience = Annotated[Duration, AfterValidator(_in_bounds)]
 
 
-class Asked(Section):
+class Asked(Reached):
     """The page of an instrument that is asked how it is, for watchers that cannot reach the facility view."""
 
-    url: Text = Field(description="The address of its page.", examples=["https://lsm980.example.org:8765/"])
     password: Secret | None = Field(
         default=None, description="Where the password of its page is kept.", examples=[{"env": "LSM980_PAGE"}]
     )
-    every: Annotated[Duration, AfterValidator(_in_bounds)] = written(
-        "1m", description="How often it is asked.", examples=["1m"]
-    )
-    certificate: LocalPath | None = Field(
-        default=None,
-        description="The certificate (PEM) of the authority that its own is signed by, or that one itself; absent: "
-        "the authorities that this computer knows.",
-        examples=["/etc/irods-watcher/facility-ca.pem"],
-    )
-    unencrypted: Text | None = Field(
-        default=None,
-        description="Its host, if it may be asked without encryption; absent: only this computer.",
-        examples=["lsm980.lan"],
-    )
-
-    @field_validator("unencrypted")
-    @classmethod
-    def _may_be_asked(cls, unencrypted: str | None, info: ValidationInfo) -> str | None:
-        if "url" in info.data:
-            parts_of(info.data["url"], "https", "http", unencrypted)
-        return unencrypted
 
 
 class Instrument(Section):
     """One instrument."""
 
-    name: Text = Field(description="What its profile calls it (instrument.name).", examples=["LSM980-2"])
+    name: InstrumentName = Field(description="What its profile calls it (instrument.name).", examples=["LSM980-2"])
     page: Url | None = Field(
         default=None, description="The address of its own page.", examples=["https://lsm980.example.org:8765/"]
     )

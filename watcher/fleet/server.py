@@ -23,9 +23,13 @@ from watcher.web.server import config, listening
 
 
 def serve(
-    fleet: Fleet, folder: Path, *, now: Callable[[], float] = time.time, started: Callable[[str], None] = lambda _: None
+    fleet: Fleet,
+    folder: Path,
+    *,
+    now: Callable[[], float] = time.time,
+    started: Callable[[str, Callable[[], None]], None] = lambda *_: None,
 ) -> set[int]:
-    """Answer until a signal comes, or `stop` does; which signals came. `started` hears where the page is.
+    """Answer until a signal comes; which signals came. `started` hears where the page is, and gets what ends it.
 
     Raises ConfigurationError for keys that cannot be used, and WatcherError if the port is taken.
     """
@@ -36,9 +40,7 @@ def serve(
     def trouble(where: str, what: str) -> None:
         log.warning("trouble", where=where, problem=what) if what else log.info("recovered", where=where)
 
-    sources: list[Source] = [
-        Asking(one.name, one.ask, register.hear, trouble) for one in fleet.instruments if one.ask
-    ]
+    sources: list[Source] = [Asking(one.name, one.ask, register.hear, trouble) for one in fleet.instruments if one.ask]
     view = View(fleet.name, register, Guard(fleet.web, now), now, trouble)
     with listening(fleet.web) as port:
         server = _Server(config(make_app(view, reception), fleet.web))
@@ -47,7 +49,7 @@ def serve(
                 stack.enter_context(source)
             address = address_of(fleet.web, port.getsockname()[1])
             log.info("fleet", address=address, instruments=len(fleet.instruments))
-            started(address)
+            started(address, server.end)
             asyncio.run(server.serve([port]))
     log.info("stopped")
     return came
@@ -56,6 +58,10 @@ def serve(
 class _Server(uvicorn.Server):
     """uvicorn, whose end is ours to order."""
 
+    def end(self) -> None:
+        """End soon; from any thread or signal handler."""
+        self.should_exit = True
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """They are caught around it."""
@@ -63,12 +69,12 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _until_signals(server: uvicorn.Server) -> Iterator[set[int]]:
+def _until_signals(server: _Server) -> Iterator[set[int]]:
     came: set[int] = set()
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a signal handler
         came.add(number)
-        server.should_exit = True
+        server.end()
 
     if threading.current_thread() is not threading.main_thread():
         yield came

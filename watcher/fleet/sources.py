@@ -105,4 +105,3 @@ class Asking:
             return "it is the page of another instrument"
         self._hear(self._name, report)
         return ""
-

@@ -38,11 +38,12 @@ def sentence(lines: Sequence[Line]) -> str:
     if silent := by_mood[SILENT]:
         said.append(_silent(silent))
     if unheard := by_mood[UNHEARD]:
-        said.append(say_many("{number} was never heard of", "{number} were never heard of", len(unheard)))
+        said.append(say_many("{number} has not reported yet", "{number} have not reported yet", len(unheard)))
     well = [line for line in lines if line.mood in {"paused", "busy", "safe"}]
     if said:
-        rest = say_many("{number} instrument is well", "{number} instruments are well", len(well))
-        return "; ".join([*said, rest]) + "."
+        if well:
+            said.append(say_many("{number} instrument is well", "{number} instruments are well", len(well)))
+        return "; ".join(said) + "."
     if on_the_way := sum(line.heard.report.on_the_way for line in well if line.heard):
         way = say_many("{number} set is on the way", "{number} sets are on the way", on_the_way)
         return way + say_many("; {number} instrument is well.", "; all {number} instruments are well.", len(well))

@@ -48,9 +48,7 @@ class Exchange:
         status, _, body = self._answer("GET", b"", headers, most + 1)
         return status, body
 
-    def _answer(
-        self, method: str, body: bytes, headers: Mapping[str, str], most: int
-    ) -> tuple[int, str | None, bytes]:
+    def _answer(self, method: str, body: bytes, headers: Mapping[str, str], most: int) -> tuple[int, str | None, bytes]:
         timer = threading.Timer(self._timeout, self.cut)
         timer.start()
         try:

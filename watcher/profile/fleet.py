@@ -1,6 +1,6 @@
 """Where the watcher tells how its instrument is, for a facility that looks at all of them on one page."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,32 +17,25 @@ def _in_bounds(seconds: float) -> float:
     return seconds
 
 
-class Fleet(Section):
-    """The facility view (`irods-watcher fleet serve`) that this watcher reports to."""
+class Reached(Section):
+    """The page of another program, and what must be true before it is asked or told anything."""
 
-    url: Text = Field(description="The address of the facility view.", examples=["https://fleet.example.org/"])
-    secret: Secret = Field(
-        description="Where the key is kept that reports are signed with: 24 to 64 bytes in base64, as "
-        "`openssl rand -base64 32` makes one.",
-        examples=[{"env": "FLEET_SECRET"}],
-    )
-    every: Annotated[Duration, AfterValidator(_in_bounds)] = written(
-        "1m", description="How often it reports.", examples=["1m"]
-    )
+    url: Text = Field(description="Its address.", examples=["https://fleet.example.org/"])
+    every: Annotated[Duration, AfterValidator(_in_bounds)] = written("1m", description="How often.", examples=["1m"])
     certificate: LocalPath | None = Field(
         default=None,
-        description="The certificate (PEM) of the authority that the view's is signed by, or that one itself; absent: "
+        description="The certificate (PEM) of the authority that its own is signed by, or that one itself; absent: "
         "the authorities that this computer knows.",
         examples=["/etc/irods-watcher/facility-ca.pem"],
     )
     unencrypted: Text | None = Field(
         default=None,
-        description="The one host that may be told without encryption; absent: only this computer.",
+        description="Its host, if it may be reached without encryption; absent: only on this computer.",
         examples=["fleet.lan"],
     )
 
     @model_validator(mode="after")
-    def _may_be_used(self) -> "Fleet":
+    def _may_be_used(self) -> Self:
         try:
             parts = parts_of(self.url, "https", "http", self.unencrypted)
             if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
@@ -50,3 +43,13 @@ class Fleet(Section):
         except ValueError as error:
             raise PydanticCustomError("at_key", "{message}", {"message": str(error), "key": "url"}) from None
         return self
+
+
+class Fleet(Reached):
+    """The facility view (`irods-watcher fleet serve`) that this watcher reports to."""
+
+    secret: Secret = Field(
+        description="Where the key is kept that reports are signed with: 24 to 64 bytes in base64, as "
+        "`openssl rand -base64 32` makes one.",
+        examples=[{"env": "FLEET_SECRET"}],
+    )

@@ -52,10 +52,14 @@ def _can_be_filled(text: str) -> str:
     return text
 
 
+#: What an instrument is called.
+InstrumentName = Annotated[Text, AfterValidator(_one_name)]
+
+
 class Instrument(Section):
     """The instrument that this profile is for."""
 
-    name: Annotated[Text, AfterValidator(_one_name)] = Field(
+    name: InstrumentName = Field(
         description="A short name without /; {instrument} in a collection.", examples=["LSM980-2"]
     )
     manufacturer: Text | None = Field(default=None, description="Who made the instrument.", examples=["Zeiss"])
