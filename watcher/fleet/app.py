@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, cast
-from urllib.parse import unquote
 
 from anyio import to_thread
 from prometheus_client import CollectorRegistry
@@ -120,7 +119,7 @@ class _Door:
         request = Request(scope, receive)
         try:
             body = await asyncio.wait_for(_body(request), _PATIENCE)
-            name = unquote(scope["path"].removeprefix(PATH))
+            name = scope["path"].removeprefix(PATH)
             # In a thread, since what is taken is written to the disk.
             await to_thread.run_sync(self._reception.take, name, dict(request.headers), body)
             response = Response(status_code=204)

@@ -80,9 +80,11 @@ class Fleet(Section):
     @field_validator("instruments")
     @classmethod
     def _can_be_told_apart(cls, instruments: tuple[Instrument, ...], info: ValidationInfo) -> tuple[Instrument, ...]:
-        names = [one.name for one in instruments]
-        if doubles := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{', '.join(doubles)} is there twice; each name stands for one instrument")
+        # What is kept of each is a file, on disks that are blind for case, too.
+        names = [one.name.casefold() for one in instruments]
+        for number, one in enumerate(instruments):
+            if names[number] in names[:number]:
+                raise ValueError(f"{one.name} is there twice; each name stands for one instrument")
         without = [one.name for one in instruments if not (one.secret or one.ask or info.data.get("secret", ...))]
         if without:
             raise ValueError(
@@ -90,6 +92,14 @@ class Fleet(Section):
                 "`secret: {env: FLEET_SECRET}` there, or beside instruments for all"
             )
         return instruments
+
+    @field_validator("web")
+    @classmethod
+    def _is_there(cls, web: Web) -> Web:
+        # Of a page that is not there nobody asks who may reach it.
+        if not web.enabled:
+            raise ValueError("the page is all that this program has; take `enabled: false` out")
+        return web
 
     def patience(self, instrument: Instrument) -> float:
         """After how many seconds without a report an instrument counts as silent."""

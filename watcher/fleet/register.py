@@ -11,10 +11,11 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from watcher import names
+from watcher.errors import ConfigurationError
 from watcher.fleet.document import Fleet, Instrument
 from watcher.overview.report import Report
 
-#: What the mood of an instrument can be beside those of a report: it says nothing any more, or never has.
+#: What the mood of an instrument can be beside those of a report: it says nothing, or may still say its first.
 SILENT: Final = "silent"
 UNHEARD: Final = "unheard"
 #: The moods from the worst to the best.
@@ -32,7 +33,10 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One instrument on the page; `heard` is its last report, None if there never was one."""
+    """One instrument on the page; `heard` is its last report, None if there never was one.
+
+    `silent`: that was too long ago, or it has had the time for a first one.
+    """
 
     instrument: Instrument
     heard: Heard | None
@@ -41,9 +45,9 @@ class Line:
     @property
     def mood(self) -> str:
         """One of `MOODS`."""
-        if self.heard is None:
-            return UNHEARD
-        return SILENT if self.silent else self.heard.report.mood
+        if self.silent:
+            return SILENT
+        return self.heard.report.mood if self.heard else UNHEARD
 
 
 _HEARD: Final = TypeAdapter(Heard)
@@ -53,7 +57,8 @@ class Register:
     """What was heard of the instruments in fleet.yaml; safe to share between threads.
 
     An instrument is silent when nothing was heard of it for longer than it may take while this program listened: the
-    time in which this program itself was not there does not count.
+    time in which this program itself was not there does not count. Raises ConfigurationError for a directory that
+    cannot be made.
     """
 
     def __init__(self, fleet: Fleet, folder: Path, now: Callable[[], float]) -> None:
@@ -62,7 +67,12 @@ class Register:
         self._now = now
         self._lock = threading.Lock()
         self._heard: dict[str, Heard] = {}
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{folder}: this directory cannot be made ({error.strerror})", cure="give another one with --state"
+            ) from None
         for instrument in fleet.instruments:
             if found := _read(self._file(instrument.name)):
                 self._heard[instrument.name] = found
@@ -70,19 +80,11 @@ class Register:
         # Whoever was heard last tells how long this program was there before.
         self._before = min(self._since, max((heard.at for heard in self._heard.values()), default=0.0))
 
-    def known(self, name: str) -> Instrument | None:
-        """The instrument of this name."""
-        return next((one for one in self._fleet.instruments if one.name == name), None)
-
-    def last_stamp(self, name: str) -> int:
-        """The time stamp of the last report that an instrument signed, 0 if there is none."""
-        heard = self._heard.get(name)
-        return heard.stamp if heard else 0
-
     def hear(self, name: str, report: Report, stamp: int = 0) -> bool:
-        """Take the report of a known instrument; False if one with this time stamp or a later one came meanwhile."""
+        """Take the report of a known instrument; False if one with this time stamp or a later one was taken already."""
         with self._lock:
-            last = self.last_stamp(name)
+            before = self._heard.get(name)
+            last = before.stamp if before else 0
             if stamp and stamp <= last:
                 return False
             heard = Heard(self._now(), stamp or last, report)
@@ -93,12 +95,14 @@ class Register:
     def lines(self) -> list[Line]:
         """How each instrument is now, in their order."""
         return [
-            Line(one, heard := self._heard.get(one.name), heard is not None and self._is_silent(one, heard))
+            Line(one, heard := self._heard.get(one.name), self._is_silent(one, heard))
             for one in self._fleet.instruments
         ]
 
-    def _is_silent(self, instrument: Instrument, heard: Heard) -> bool:
+    def _is_silent(self, instrument: Instrument, heard: Heard | None) -> bool:
         now, limit = self._now(), self._fleet.patience(instrument)
+        if heard is None:
+            return now - self._since > limit
         listened = now - heard.at if heard.at >= self._since else now - self._since + max(0.0, self._before - heard.at)
         return listened > max(limit, 3 * heard.report.every)
 

@@ -19,7 +19,7 @@ from watcher.fleet.register import Register
 from watcher.fleet.sources import Asking, Source
 from watcher.web.exposing import address_of
 from watcher.web.guard import Guard
-from watcher.web.server import config, listening
+from watcher.web.server import check_certificate, config, listening
 
 
 def serve(
@@ -31,8 +31,10 @@ def serve(
 ) -> set[int]:
     """Answer until a signal comes; which signals came. `started` hears where the page is, and gets what ends it.
 
-    Raises ConfigurationError for keys that cannot be used, and WatcherError if the port is taken.
+    Raises ConfigurationError for keys, a certificate or a directory that cannot be used, and WatcherError if the port
+    is taken.
     """
+    check_certificate(fleet.web)
     register = Register(fleet, folder, now)
     reception = Reception(fleet, register, now)
     log = structlog.get_logger()

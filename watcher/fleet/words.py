@@ -38,7 +38,7 @@ def sentence(lines: Sequence[Line]) -> str:
     if silent := by_mood[SILENT]:
         said.append(_silent(silent))
     if unheard := by_mood[UNHEARD]:
-        said.append(say_many("{number} has not reported yet", "{number} have not reported yet", len(unheard)))
+        said.append(_unheard(unheard))
     well = [line for line in lines if line.mood in {"paused", "busy", "safe"}]
     if said:
         if well:
@@ -59,5 +59,14 @@ def _silent(silent: Sequence[Line]) -> str:
     (first, *others) = silent
     if others:
         return say_many("{number} instrument is silent", "{number} instruments are silent", len(silent))
-    since = words.when(first.heard.at if first.heard else None)
-    return say("{instrument} is silent since {when}", instrument=first.instrument.name, when=since)
+    if first.heard is None:
+        return say("{instrument} has never reported", instrument=first.instrument.name)
+    return say("{instrument} is silent since {when}", instrument=first.instrument.name, when=words.when(first.heard.at))
+
+
+def _unheard(unheard: Sequence[Line]) -> str:
+    (first, *others) = unheard
+    if others:
+        one, many = "{number} instrument has not reported yet", "{number} instruments have not reported yet"
+        return say_many(one, many, len(unheard))
+    return say("{instrument} has not reported yet", instrument=first.instrument.name)

@@ -96,7 +96,7 @@ class PageServer:
             try:
                 self._serve()
             except WatcherError as error:
-                self._tell(str(error))
+                self._tell(f"{error}; it is tried again by itself")
             except Exception as error:
                 what = f"unexpected {type(error).__name__}: {error}; this is a mistake of the program: please report it"
                 self._tell(what)
@@ -121,7 +121,7 @@ class PageServer:
             self._profile, journal, self._registers, guard, glance, changes, self._now, self._trouble, self._beside,
             **self._more,
         )  # fmt: skip
-        _check_certificate(web)
+        check_certificate(web)
         self._server = _Server(config(make_app(site), web), changes)
         if self._stop.is_set():
             return
@@ -207,7 +207,7 @@ def config(app: ASGIApp, web: Web) -> uvicorn.Config:
     )  # fmt: skip
 
 
-def _check_certificate(web: Web) -> None:
+def check_certificate(web: Web) -> None:
     """Raises ConfigurationError if certificate and key cannot be used."""
     if web.certificate is None:
         return
@@ -238,10 +238,10 @@ def listening(web: Web) -> Any:
         if error.errno in {errno.EADDRINUSE, errno.EACCES} or getattr(error, "winerror", None) in {10013, 10048}:
             raise WatcherError(
                 f"{where}: the port is taken, or this account may not have it",
-                cure="write another one under web.port in the profile; it is tried again by itself",
+                cure="write another one under web.port",
             ) from None
         raise WatcherError(
-            f"{where}: {error.strerror or error}", cure="check web.listen, web.certificate and web.key in the profile"
+            f"{where}: {error.strerror or error}", cure="check web.listen, web.certificate and web.key"
         ) from None
     finally:
         port.close()

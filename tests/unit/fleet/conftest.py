@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -107,6 +108,12 @@ class View:
 
     def send(self, to: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         return self.ask("POST", f"/api/v1/fleet/{quote(to, safe='')}", body, headers)
+
+    def begin(self, text: bytes) -> bytes:
+        """Send this and no more; what comes back at first."""
+        with socket.create_connection(("127.0.0.1", self.port), 30) as connection:
+            connection.sendall(text)
+            return connection.recv(4096)
 
     @property
     def moods(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from watcher.errors import ConfigurationError, FleetError
-from watcher.fleet import document
+from watcher.fleet import document, server
 from watcher.fleet.document import Asked, Fleet, Instrument
 from watcher.fleet.reception import Reception
 from watcher.fleet.register import Register
@@ -42,6 +42,13 @@ def test_a_good_file_says_who_reports_and_who_is_asked(tmp_path: Path) -> None:
          "`secret: {env: FLEET_SECRET}` there, or beside instruments for all"),
         ("secret: {env: A}\ninstruments: [{name: A}, {name: A}]\n",
          "2:14: instruments: A is there twice; each name stands for one instrument"),
+        ("secret: {env: A}\ninstruments: [{name: A}, {name: B}, {name: a}]\n",
+         "2:14: instruments: a is there twice; each name stands for one instrument"),
+        ("secret: {env: A}\ninstruments: [{name: A}]\nweb: {enabled: false, listen: 0.0.0.0}\n",
+         "3:6: web: the page is all that this program has; take `enabled: false` out"),
+        ("secret: {env: A}\ninstruments: [{name: A}]\nweb: {listen: 0.0.0.0}\n",
+         "3:15: web.listen: on 0.0.0.0 other computers reach the page; write a password beside it (or a proxy), or "
+         "listen on 127.0.0.1"),
         ("secret: {env: A}\ninstruments: [{name: a/b}]\n",
          "2:22: instruments[0].name: 'a/b': this is not the name of one file or folder; it becomes part of a path, so "
          "write it without /"),
@@ -71,6 +78,20 @@ def test_a_key_that_is_none_is_told_at_the_start(tmp_path: Path, monkeypatch: py
     with pytest.raises(ConfigurationError, match="openssl rand -base64 32") as caught:
         Reception(fleet, Register(fleet, tmp_path / "state", lambda: 0.0), lambda: 0.0)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    fleet = load(tmp_path, GOOD)
+    with pytest.raises(ConfigurationError, match=r"cannot be made .*; give another one with --state"):
+        Register(fleet, tmp_path / "fleet.yaml" / "state", lambda: 0.0)
+
+
+def test_a_certificate_that_is_none_is_told_at_the_start(tmp_path: Path) -> None:
+    for name in ("page.pem", "page.key"):
+        (tmp_path / name).write_text("no certificate", encoding="utf-8")
+    fleet = load(tmp_path, f"{GOOD}web: {{port: 0, certificate: page.pem, key: page.key}}\n")
+    with pytest.raises(ConfigurationError, match="this certificate cannot be used"):
+        server.serve(fleet, tmp_path / "state")
 
 
 @pytest.mark.parametrize("section", [Fleet, Instrument, Asked])

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from standardwebhooks import Webhook
 
 from tests.unit.fleet.conftest import FLEET, KEY, NOW, OTHER, Clock, Serve, View, in_need, report
+from watcher.fleet import app
 from watcher.notify import signature
 from watcher.overview.report import LARGEST
 
@@ -36,12 +37,12 @@ def test_every_instrument_has_its_line_in_the_order_of_the_file(serve: Serve) ->
 @pytest.mark.parametrize(
     ("said", "sentence", "mood"),
     [
-        ([report()], "2 have not reported yet; 1 instrument is well.", "paused"),
-        ([report(), report("STED-1", mood="busy", on_the_way=3)], "1 has not reported yet; 2 instruments are well.",
-         "paused"),
+        ([report()], "2 instruments have not reported yet; 1 instrument is well.", "paused"),
+        ([report(), report("STED-1", mood="busy", on_the_way=3)],
+         "Écran 7 µm has not reported yet; 2 instruments are well.", "paused"),
         ([report("Écran 7 µm"), report(mood="busy", on_the_way=2), report("STED-1", mood="busy", on_the_way=1)],
          "3 sets are on the way; all 3 instruments are well.", "busy"),
-        ([in_need()], "LSM980-2 needs somebody; 2 have not reported yet.", "attention"),
+        ([in_need()], "LSM980-2 needs somebody; 2 instruments have not reported yet.", "attention"),
         ([in_need(), in_need("STED-1"), report("Écran 7 µm")],
          "2 instruments need somebody; 1 instrument is well.", "attention"),
     ],
@@ -86,6 +87,20 @@ def test_one_that_reports_seldom_or_may_be_silent_for_long_is_not_called_silent(
     assert (view.moods["STED-1"], view.moods["LSM980-2"]) == ("silent", "silent")
 
 
+def test_one_that_has_never_reported_is_silent_when_it_has_had_the_time(serve: Serve) -> None:
+    view = serve()
+    for _ in range(5):
+        view.clock.at += MINUTE
+        for name in ("STED-1", "LSM980-2"):
+            view.post(report(name), to=name)
+    assert view.moods["Écran 7 µm"] == "unheard"
+    view.clock.at += 1
+    assert view.moods == {"STED-1": "safe", "LSM980-2": "safe", "Écran 7 µm": "silent"}
+    found = view.get("/api/v1/fleet").json()
+    assert (found["sentence"], found["mood"]) == ("Écran 7 µm has never reported; 2 instruments are well.", "attention")
+    assert "It has never reported." in view.get("/").text
+
+
 def test_a_restart_forgets_nothing_and_calls_nobody_silent_because_it_was_away(serve: Serve) -> None:
     clock = Clock()
     view = serve(clock=clock)
@@ -103,6 +118,13 @@ def test_a_restart_forgets_nothing_and_calls_nobody_silent_because_it_was_away(s
     assert (view.moods["STED-1"], view.moods["LSM980-2"]) == ("silent", "safe"), "four minutes before, and these"
     clock.at += 4 * MINUTE
     assert view.moods["LSM980-2"] == "silent"
+
+
+def test_any_name_may_report(serve: Serve) -> None:
+    name = '100%25 +&?# "ß"'
+    view = serve(f"secret: {{env: FLEET_SECRET}}\ninstruments: [{{name: '{name}'}}]\n")
+    assert view.post(report(name), to=name).status == 204
+    assert view.moods == {name: "safe"}
 
 
 def test_what_another_program_signs_by_the_same_standard_is_taken(serve: Serve) -> None:
@@ -175,7 +197,15 @@ def test_what_is_no_report_is_refused(serve: Serve, body: bytes) -> None:
 def test_what_is_too_large_is_refused_before_it_is_all_here(serve: Serve) -> None:
     view = serve()
     assert view.post(b" " * (LARGEST + 1)).status == 413
+    head = b"POST /api/v1/fleet/LSM980-2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000000\r\n\r\n"
+    assert view.begin(head + b" " * (LARGEST + 1)).startswith(b"HTTP/1.1 413 ")
     assert view.post(report()).status == 204
+
+
+def test_what_never_comes_to_its_end_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_PATIENCE", 0.2)
+    head = b"POST /api/v1/fleet/LSM980-2 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+    assert serve().begin(head).startswith(b"HTTP/1.1 408 ")
 
 
 def test_a_later_version_may_say_more(serve: Serve) -> None:
