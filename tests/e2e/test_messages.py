@@ -1,8 +1,10 @@
 """The real program with a broken set: people hear of it once and of its end once, whatever happens to the program."""
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -70,6 +72,12 @@ class Facility:
         return [(letter.to, letter.title) for letter in self.box.letters]
 
     @property
+    def knowing(self) -> int:
+        """How many were told something, and the program has written down that they were."""
+        with contextlib.closing(sqlite3.connect(self.program.home / "state" / "journal.sqlite")) as journal:
+            return int(journal.execute("SELECT count(*) FROM addressee").fetchone()[0])
+
+    @property
     def log(self) -> str:
         return (self.program.home / "run.log").read_text(encoding="utf-8")
 
@@ -109,6 +117,7 @@ def test_a_broken_set_is_told_once_and_that_it_is_whole_again_once(facility: Fac
     for text in (facility.box.letters[0].text, json.loads(facility.chat.requests[0].body)["message"]):
         assert "then retry it, or skip it." in text
         assert "Status page: https://lsm980.example/" in text
+    wait_until(lambda: facility.knowing == 2)
     # However often it is killed and started, nobody hears of it again.
     for _ in range(2):
         process.send_signal(signal.SIGKILL)
