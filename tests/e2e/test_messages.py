@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.conftest import Program
 from tests.integration.mailbox import Mailbox, mailbox
-from tests.integration.receiver import Handler, Receiver, receiving, wait_until
+from tests.integration.receiver import Handler, Receiver, receiving, slow, wait_until
 from watcher import simulate
 
 #: How many of the program's seconds pass in one: what lasts is told after five minutes.
@@ -168,10 +168,14 @@ def test_a_program_that_is_killed_while_it_tells_tells_it_again(facility: Facili
 
 @pytest.mark.timeout(120)
 def test_ways_that_do_not_work_harm_no_delivery_and_are_told_by_the_log_and_by_status(facility: Facility) -> None:
+    hanging = f"http://localhost:{facility.monitor.port}/"
+    facility.monitor.answer = slow(600)
     facility.program.environment |= {
         "NOTIFY_FACILITY": "json://127.0.0.1:1/SECRET",
-        "PING_URL": "http://127.0.0.1:1/SECRET",
+        "PING_URL": f"{hanging}SECRET",
+        "FLEET_SECRET": "U0VDUkVU" * 4,
     }
+    facility.program.write_profile(f"{PROFILE}fleet: {{url: '{hanging}', secret: {{env: FLEET_SECRET}}}}\n")
     simulate.KINDS["ome-tiff-series"](facility.program.data, "broken", pause=lambda _: None, missing=(3,))
     process = facility.run()
     wait_until(lambda: "no connection (Connection refused)" in facility.log, 60)
@@ -180,9 +184,11 @@ def test_ways_that_do_not_work_harm_no_delivery_and_are_told_by_the_log_and_by_s
     facility.program.wait_for(lambda: bool(facility.program.sets("published")))
     said = facility.program("status").stdout
     assert "notify.apprise[0] (NOTIFY_FACILITY): no connection (Connection refused)" in said
-    assert "notify.ping (PING_URL): no connection (Connection refused)" in said
+    wait_until(lambda: "notify.ping (PING_URL): no answer within 10 s" in facility.program("status").stdout, 60)
+    wait_until(lambda: "the facility view at localhost" in facility.program("status").stdout, 60)
     assert facility.program.stop(process) == 0
     assert "SECRET" not in facility.log + said
+    assert "U0VDUkVU" not in facility.log
     assert "Traceback" not in facility.log
 
 

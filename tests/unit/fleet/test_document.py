@@ -1,14 +1,17 @@
 """fleet.yaml: every mistake with its place and what would be right."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from watcher.errors import ConfigurationError, FleetError
 from watcher.fleet import document, server
 from watcher.fleet.document import Asked, Fleet, Instrument
 from watcher.fleet.reception import Reception
 from watcher.fleet.register import Register
+from watcher.profile import fleet as profiles_fleet
 
 GOOD = """\
 name: BioImaging Facility
@@ -31,6 +34,14 @@ def test_a_good_file_says_who_reports_and_who_is_asked(tmp_path: Path) -> None:
     assert [one.name for one in fleet.instruments] == ["LSM980-2", "STED-1"]
     assert [fleet.patience(one) for one in fleet.instruments] == [3600.0, 600.0]
     assert fleet.web.is_local
+
+
+def test_what_the_readme_says_can_be_written_like_that(tmp_path: Path) -> None:
+    readme = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## All instruments on one page")[2].partition("\n## ")[0]
+    fleet, profile = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    assert [bool(one.ask) for one in load(tmp_path, fleet).instruments] == [False, True]
+    assert profiles_fleet.Fleet.model_validate(yaml.safe_load(profile)["fleet"]).every == 60.0
 
 
 @pytest.mark.parametrize(
