@@ -31,7 +31,7 @@ from watcher.overview.language import later
 from watcher.overview.report import LARGEST
 from watcher.web.asking import Ask, answer, page, refusing, shown
 from watcher.web.gate import Gate
-from watcher.web.guard import Guard, Refused
+from watcher.web.guard import HEADERS, Guard, Refused
 from watcher.web.login import Login
 from watcher.web.rendering import STATIC
 from watcher.web.site import Site
@@ -127,6 +127,7 @@ class _Door:
             response = JSONResponse({"error": {"what": error.what}}, error.status)
         except (ClientDisconnect, TimeoutError):
             response = Response(status_code=408)
+        response.headers.update(dict(HEADERS))
         await response(scope, receive, send)
 
 

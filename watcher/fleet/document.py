@@ -64,7 +64,10 @@ class Fleet(Section):
         default="All instruments", description="What stands on top of the page.", examples=["BioImaging Facility"]
     )
     silent: Patience = written(
-        "5m", description="Without a report for so long an instrument counts as silent.", examples=["5m"]
+        "5m",
+        description="Without a report for so long an instrument counts as silent; one that reports rarely, after three "
+        "times as long as it takes between two.",
+        examples=["5m"],
     )
     secret: Secret | None = Field(
         default=None,

@@ -22,6 +22,7 @@ _CURES: Final = {
     401: "compare fleet.secret with the one in fleet.yaml",
     403: "compare the clocks of both computers",
     404: "write the instrument into fleet.yaml, and check fleet.url",
+    409: "the clock here was set back, or two watchers have this name",
 }
 
 

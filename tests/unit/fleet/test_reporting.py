@@ -92,6 +92,22 @@ def test_clocks_that_differ_are_told(serve: Serve, journal: Journal, reporting: 
     assert "403 Forbidden; compare the clocks of both computers" in told.said[0][1]
 
 
+def test_a_clock_that_was_set_back_is_told_and_passes(
+    serve: Serve, journal: Journal, reporting: Callable[..., Reporting]
+) -> None:
+    view = serve(clock=Clock(NOW))
+    ahead, right = FakeClock(NOW + 90), FakeClock(NOW)
+    told = Told(journal, right)
+    reporting(f"http://127.0.0.1:{view.port}/", ahead, told).round()
+    duty = reporting(f"http://127.0.0.1:{view.port}/", right, told)
+    duty.round()
+    assert "409 Conflict; the clock here was set back, or two watchers have this name" in told.said[-1][1]
+    for _ in range(2):
+        right.advance(60)
+        duty.round()
+    assert told.said[-1] == ("fleet", "")
+
+
 def test_a_view_that_is_away_is_told_once_and_reported_to_again(
     serve: Serve, journal: Journal, reporting: Callable[..., Reporting]
 ) -> None:

@@ -101,6 +101,16 @@ def test_one_that_has_never_reported_is_silent_when_it_has_had_the_time(serve: S
     assert "It has never reported." in view.get("/").text
 
 
+def test_one_that_reports_rarely_is_silent_when_three_reports_are_missing(serve: Serve) -> None:
+    view = serve()
+    all_report(view, every=600.0)
+    view.clock.at += 30 * MINUTE
+    assert set(view.moods.values()) == {"safe"}
+    view.clock.at += 1
+    assert set(view.moods.values()) == {"silent"}
+    assert "3 instruments are silent." in view.get("/").text
+
+
 def test_a_restart_forgets_nothing_and_calls_nobody_silent_because_it_was_away(serve: Serve) -> None:
     clock = Clock()
     view = serve(clock=clock)
@@ -138,7 +148,8 @@ def test_what_another_program_signs_by_the_same_standard_is_taken(serve: Serve) 
 
 def test_what_is_not_signed_or_by_somebody_else_is_refused(serve: Serve) -> None:
     view, body = serve(FLEET.replace("{name: STED-1,", "{name: STED-1, secret: {env: STED_SECRET},")), report()
-    assert view.send("LSM980-2", body.model_dump_json().encode(), {}).status == 401
+    unsigned = view.send("LSM980-2", body.model_dump_json().encode(), {})
+    assert (unsigned.status, unsigned.headers["x-content-type-options"]) == (401, "nosniff")
     assert view.post(body, key=OTHER).status == 401
     assert view.post(report("STED-1"), to="STED-1", key=KEY).status == 401
     assert view.post(report("STED-1"), to="STED-1", key=OTHER).status == 204
