@@ -17,6 +17,10 @@ _PLAIN: Final = {
 }
 
 
+#: So many silent instruments are named in the one sentence.
+_NAMED: Final = 3
+
+
 def plain(mood: str) -> str:
     """How an instrument is, in a few words."""
     return say(_PLAIN[mood])
@@ -57,8 +61,10 @@ def _named(needy: Sequence[Line]) -> str:
 
 def _silent(silent: Sequence[Line]) -> str:
     (first, *others) = silent
-    if others:
+    if len(silent) > _NAMED:
         return say_many("{number} instrument is silent", "{number} instruments are silent", len(silent))
+    if others:
+        return say("{instruments} are silent", instruments=", ".join(line.instrument.name for line in silent))
     if first.heard is None:
         return say("{instrument} has never reported", instrument=first.instrument.name)
     return say("{instrument} is silent since {when}", instrument=first.instrument.name, when=words.when(first.heard.at))

@@ -108,7 +108,14 @@ def test_one_that_reports_rarely_is_silent_when_three_reports_are_missing(serve:
     assert set(view.moods.values()) == {"safe"}
     view.clock.at += 1
     assert set(view.moods.values()) == {"silent"}
-    assert "3 instruments are silent." in view.get("/").text
+    assert "STED-1, LSM980-2, Écran 7 µm are silent." in view.get("/").text
+
+
+def test_many_that_are_silent_are_counted(serve: Serve) -> None:
+    names = "".join(f"  - {{name: Scope-{number}}}\n" for number in range(4))
+    view = serve(f"secret: {{env: FLEET_SECRET}}\ninstruments:\n{names}")
+    view.clock.at += HOUR
+    assert view.get("/api/v1/fleet").json()["sentence"] == "4 instruments are silent."
 
 
 def test_a_restart_forgets_nothing_and_calls_nobody_silent_because_it_was_away(serve: Serve) -> None:
