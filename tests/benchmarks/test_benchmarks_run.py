@@ -114,7 +114,7 @@ def test_an_acquisition_is_published_after_its_rule_is_met(zone: Zone) -> None:
     found = early.measure(zone, acquisition, "marker")
     assert found["seconds"] > 0
     assert found["complete"] <= found["delivered"] <= found["verified"] <= found["published"]
-    assert found["members"] == 5 + 2  # the marker and the manifest
+    assert found["members"] == 5 + 3  # the marker, the manifest and the crate
     assert 0 <= found["sent"] <= 5 * 1000
 
 
