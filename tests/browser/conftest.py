@@ -6,6 +6,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.e2e.conftest import Program, irods_program, server  # noqa: F401 - fi
 
 #: Where the pictures of all pages are left for people to look at.
 SCREENSHOTS = Path(__file__).resolve().parents[2] / ".screenshots"
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP = {"width": 1440, "height": 900}
 expect.set_options(timeout=30_000)
 #: WCAG 2.2 AA, and what axe recommends beyond it.
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -52,7 +53,7 @@ class Look:
     elsewhere: list[str] = field(default_factory=list)
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """Where the page is, as `status` says."""
         said = ""

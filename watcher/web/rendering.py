@@ -14,7 +14,6 @@ from watcher import __version__
 from watcher.model import ImageSet, State
 from watcher.overview import words
 from watcher.overview.language import catalogue, later, say, say_many
-from watcher.overview.people import how_well
 from watcher.overview.picture import pace_words, safe_to_delete
 
 HERE: Final = Path(__file__).parent
@@ -86,7 +85,7 @@ def environment() -> Environment:
     )
     made.globals |= {
         "say": say, "say_many": say_many, "words": words, "look": look, "safe_to_delete": safe_to_delete,
-        "pace_words": pace_words, "how_well": how_well, "MOODS": MOODS, "version": __version__, "static": _address,
+        "pace_words": pace_words, "MOODS": MOODS, "version": __version__, "static": _address,
     }  # fmt: skip
     made.filters |= {"moment": moment, "large": first_large, "amount": words.amount, "duration": words.duration,
                       "breakable": breakable}  # fmt: skip
