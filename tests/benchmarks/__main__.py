@@ -6,7 +6,7 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import early, idle, inspecting, large, late, manners, many, plate, reads, rpcs, small, sweep
+from tests.benchmarks import early, idle, inspecting, large, late, manners, many, page, plate, reads, rpcs, small, sweep
 from tests.benchmarks.telling import tell
 
 BENCHMARKS = {
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "manners": manners.run,
     "inspecting": inspecting.run,
     "plate": plate.run,
+    "page": page.run,
 }
 
 
