@@ -13,8 +13,9 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
-from watcher.notify import open_sinks
+from watcher.notify import open_channels, open_sinks
 from watcher.notify.base import Sink
+from watcher.overview import telling
 from watcher.pipeline.amend import Amendments
 from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.attribute import Attributor
@@ -92,6 +93,7 @@ class Daemon:
         self.journal = journal
         self.store = store or open_store(profile)
         self._sinks = open_sinks(profile) if sinks is None else sinks
+        self._channels = open_channels(profile)
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
         journal.note("profile", str(profile.source))
@@ -105,6 +107,8 @@ class Daemon:
         self._acquires = acquires(profile, journal, self._clock)
         self._stop = threading.Event()
         self._wake = threading.Event()
+        # Hours are those of the clock on the wall, also when somebody sets it.
+        self._wall = clock.now if clock else time.time
         zone = profile.instrument.timezone
         self._manners = Manners(
             profile.limits,
@@ -112,8 +116,7 @@ class Daemon:
             self._clock,
             self._acquires,
             lambda seconds: self._clock.wait(seconds, self._stop),
-            # Hours are those of the clock on the wall, also when somebody sets it.
-            **({} if clock else {"wall": time.time}),
+            wall=self._wall,
         )
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
@@ -164,6 +167,8 @@ class Daemon:
         Raises ConfigurationError if the store refuses what the profile says at the start.
         """
         self._guard(self.journal.forget_troubles)
+        # The first sweep may take long, and the last heartbeat is that of a process before this one.
+        self._guard(self._note_heartbeat)
         try:
             self.check_store()
             # Whatever trouble a process before this one has told is over.
@@ -173,7 +178,8 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress, *self._pictures()])
+            more = [self._progress, *self._pictures()]
+            duties = self._duties(crew, BETWEEN, more=more, conveyor=conveyor)
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -273,7 +279,13 @@ class Daemon:
         return _PAUSE if self._pausing() else self._manners.resting()
 
     def _duties(
-        self, crew: Crew, between: float = 0.0, *, store_answers: bool = True, more: Sequence[Duty] = ()
+        self,
+        crew: Crew,
+        between: float = 0.0,
+        *,
+        store_answers: bool = True,
+        more: Sequence[Duty] = (),
+        conveyor: Conveyor | None = None,
     ) -> Duties:
         """What is done beside the sets on their way; without the store, only what needs none."""
         duties: list[Duty] = [*more]
@@ -286,6 +298,11 @@ class Daemon:
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
+        duties += telling.duties(
+            self.profile, self._channels, self.journal, self._clock, self.registers, self.attribute,
+            stirred_at=(lambda: max(conveyor.stirred_at, self._progress.sent_at)) if conveyor else None,
+            stopping=self._stop.is_set, trouble=self._listener.trouble, wall=self._wall,
+        )  # fmt: skip
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
     def _pictures(self) -> list[Duty]:

@@ -10,7 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import early, idle, large, late, manners, many, pictures, reads, rpcs, scrape, small, sweep, zones
+from tests.benchmarks import (
+    early,
+    idle,
+    large,
+    late,
+    manners,
+    many,
+    page,
+    pictures,
+    reads,
+    rpcs,
+    scrape,
+    small,
+    sweep,
+    zones,
+)
 from tests.benchmarks.files import MIB, write_file, write_set
 from tests.benchmarks.proxy import line
 from tests.benchmarks.zones import Zone
@@ -44,6 +59,16 @@ def test_sets_are_attributed_late_with_few_requests(zone: Zone) -> None:
     found = late.measure(zone, sets=20)
     assert found["attributed: sets"] == 20
     assert found["attributed: requests"] <= 8 * 20 + 20
+
+
+@pytest.mark.timeout(180)
+def test_the_page_is_measured(tmp_path: Path, zone: Zone) -> None:
+    page.fill(str(tmp_path / "state"), 60)
+    found = page.answers(str(tmp_path / "state"), 2)
+    assert all(found[f"{name}: bytes"] > 0 for name in page.PAGES)
+    looked = page.measure_looking(zone, tmp_path / "state", files=3, browsers=2, rounds=1, rest=0.2)
+    assert looked[f"{page.LOOKED_AT}: streams"] == 2
+    assert looked[f"{page.NOBODY}: streams"] == looked[f"{page.NOBODY}: pages"] == 0
 
 
 @pytest.mark.timeout(180)

@@ -21,6 +21,7 @@ from rich.progress import (
 
 from watcher.errors import Unforeseen, WatcherError
 from watcher.model import ImageSet, Member, State
+from watcher.overview.attention import FLEET, MESSAGES, PING
 
 
 def set_up_logs(*, verbose: bool) -> None:
@@ -69,10 +70,13 @@ class LogListener:
         say(event, set=image_set.id, name=image_set.name, problem=str(error), exc_info=exc_info)
 
     def trouble(self, where: str, what: str) -> None:
-        if what:
-            self._log.error("trouble", where=where, problem=what) if where != what else self._log.warning(what)
-        else:
+        if not what:
             self._log.info("recovered", where=where)
+        elif where == what:
+            self._log.warning(what)
+        else:
+            say = self._log.warning if where.startswith((MESSAGES, PING, FLEET)) else self._log.error
+            say("trouble", where=where, problem=what)
 
 
 class BarListener(LogListener):

@@ -7,12 +7,14 @@ from watcher.cli import (
     exporting,
     looking,
     measuring,
+    notifying,
     orders,
     requesting,
     running,
     setting_up,
     tracing,
     trying,
+    viewing,
     working,
 )
 from watcher.cli.app import app, run_app
@@ -40,7 +42,7 @@ VERBS = (
     trying.demo,
 )
 #: Those with verbs of their own.
-GROUPS = {"request": requesting.app, "session": working.app}
+GROUPS = {"request": requesting.app, "session": working.app, "notify": notifying.app, "fleet": viewing.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
 for name, group in GROUPS.items():

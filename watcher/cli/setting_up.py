@@ -9,7 +9,7 @@ from watcher import formats
 from watcher import profile as profiles
 from watcher.cli.app import JsonOption, say
 from watcher.errors import Exit, ProfileError, UsageError, WatcherError
-from watcher.notify import open_sinks
+from watcher.notify import open_channels, open_sinks
 from watcher.overview import records
 from watcher.profile.sample import sample
 from watcher.provenance.registers import Registers
@@ -84,5 +84,6 @@ def _check(path: Path, *, online: bool) -> None:
         from watcher.pipeline.destination import Destination
 
         open_sinks(profile)  # what they keep secret may be only in the environment of the service
+        open_channels(profile)
         for watch in profile.watch:
             open_store(profile).check(Destination(profile, watch).base, used=False)

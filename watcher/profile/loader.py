@@ -13,7 +13,6 @@ from watcher.profile.problems import Wording
 _LATER: Final = {
     "copies": "make second copies",
     "release": "remove anything from the disk",
-    "notify": "send messages",
 }
 _KIND: Final = document.Kind(
     "profile", "the keys instrument, watch and store", "`irods-watcher init` writes a profile", ProfileError

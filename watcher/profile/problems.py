@@ -97,7 +97,7 @@ def _sentence(details: ErrorDetails, route: Route, data: Any, wording: Wording) 
             return str(context["error"])
         case "at_key":
             return str(context["message"])
-        case "literal_error":
+        case "literal_error" | "enum":
             return f"{given!r} is none of {context['expected']}"
         case "int_type":
             return f"{given!r} is not a whole number (no quotes, no zeros before it); {example}"

@@ -26,6 +26,11 @@ class Secret(Section):
         Field(description="The file that holds it, readable by the watcher alone.", examples=["/etc/irods-watcher/pw"]),
     ] = None
 
+    @property
+    def reference(self) -> str:
+        """The name of the variable or file that holds it."""
+        return self.env or str(self.file)
+
     def reveal(self) -> str:
         """The secret itself, read now, without the line end of its file.
 
