@@ -33,7 +33,8 @@ def there(bench: Bench) -> set[str]:
     text, _ = Metrics(bench.journal, "scope", now=bench.clock.now).render()
     # The hand-off has samples only while somebody is to be told.
     described = re.findall(rb"^# TYPE (\S+) gauge$", text, re.MULTILINE)
-    return {name for name, _ in parsed(text)} | {name.decode() for name in described}
+    facility = {f"{one.name}" for one in FleetGauges(Register(Fleet(instruments=()), bench.base / "fleet", lambda: 0.0)).collect()}
+    return {name for name, _ in parsed(text)} | {name.decode() for name in described} | facility
 
 
 def _named(text: str) -> set[str]:
