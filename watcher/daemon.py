@@ -120,7 +120,14 @@ class Daemon:
         )
         self.watchings = [
             Watching(
-                watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
+                watch,
+                profile,
+                journal,
+                self.store,
+                self._clock,
+                trust_times=trust_times,
+                stopping=self._stop.is_set,
+                held=self._listener.moved,
             )
             for watch in profile.watch
         ]

@@ -5,6 +5,7 @@ import sys
 from watcher.cli import (
     attributing,
     exporting,
+    logs,
     looking,
     orders,
     requesting,
@@ -27,6 +28,7 @@ VERBS = (
     looking.show,
     looking.explain,
     looking.inspect,
+    logs.logs,
     exporting.export,
     orders.retry,
     orders.skip,
