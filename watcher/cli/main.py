@@ -4,6 +4,7 @@ import sys
 
 from watcher.cli import (
     attributing,
+    doctoring,
     exporting,
     logs,
     looking,
@@ -29,6 +30,7 @@ VERBS = (
     looking.explain,
     looking.inspect,
     logs.logs,
+    doctoring.doctor,
     exporting.export,
     orders.retry,
     orders.skip,
