@@ -1,4 +1,4 @@
-"""`irods-watcher doctor` as people type it, with a watcher that runs and without, and the archive that they give away."""
+"""`irods-watcher doctor` as people type it, beside a watcher that runs or not, and the archive that they give away."""
 
 import base64
 import json
