@@ -132,9 +132,7 @@ def trouble_everywhere(program: Program, zone: IrodsServer) -> None:
 
 
 @pytest.mark.timeout(120)
-def test_the_support_archive_holds_what_helps_and_no_secret_person_or_name(
-    program: Program, zone: IrodsServer
-) -> None:
+def test_the_support_archive_holds_what_helps_and_no_secret_person_or_name(program: Program, zone: IrodsServer) -> None:
     trouble_everywhere(program, zone)
     result = program("doctor", "profile.yaml", "--bundle", "support.zip")
     assert result.returncode == 3
