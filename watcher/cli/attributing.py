@@ -12,17 +12,18 @@ import typer
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
 from watcher.cli.console import LogListener
 from watcher.cli.moments import moment
-from watcher.cli.requesting import ProfileOption, people_of, requests_of
+from watcher.cli.requesting import ProfileOption
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
 from watcher.journal import Journal, watched_by
 from watcher.journal.attributions import Order
 from watcher.logs.lines import kept, set_up
-from watcher.model import ImageSet, Person, Resolution
+from watcher.model import ImageSet, Resolution
 from watcher.overview import records
 from watcher.overview.people import in_detail, in_one_line
 from watcher.pipeline.attribute import Attributor
 from watcher.profile import Profile
+from watcher.provenance import facility
 from watcher.provenance.registers import Registers
 
 #: Sets that are told of one by one.
@@ -65,7 +66,7 @@ def attribute(
     set_up(verbose=False)
     loaded = known_profile(profile, state)
     options = {"request": request, "scientist": scientist, "operator": operator, "project": project}
-    said = _checked({key: value for key, value in options.items() if value is not None}, loaded)
+    said = facility.checked({key: value for key, value in options.items() if value is not None}, loaded)
     place = state_of(loaded, state)
     zone = ZoneInfo(loaded.instrument.timezone) if loaded.instrument.timezone else None
     with Journal(place) as journal:
@@ -89,24 +90,6 @@ def attribute(
     _tell_the_store(place, loaded)
     with Journal(place) as journal:
         return _report(chosen, journal, json=json)
-
-
-def _checked(said: Mapping[str, str], profile: Profile) -> dict[str, str]:
-    """What is said, if the facility knows the request and the persons. Raises UsageError."""
-    found = dict(said)
-    if said.get("request"):
-        found["request"] = requests_of(profile).get(said["request"]).id
-    people = people_of(profile)
-    for key in ("scientist", "operator"):
-        word = said.get(key)
-        if word and people is None:
-            raise UsageError(
-                f"{profile.source}: this profile names no directory of persons",
-                cure="write for example `people: {directory: people.yaml}` into it",
-            )
-        if word and people and not isinstance(known := people.find(word), Person):
-            raise UsageError(f"--{key} {word}: {known}", cure="give a login, ORCID, e-mail address or name")
-    return found
 
 
 def _would_be(

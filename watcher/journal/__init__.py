@@ -14,6 +14,7 @@ from watcher.journal.database import FILE_NAME, Database, Owner, holder, state_e
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
+from watcher.journal.listing import Listing
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
 
@@ -25,6 +26,7 @@ __all__ = [
     "Files",
     "Handoffs",
     "Journal",
+    "Listing",
     "Outbox",
     "Owner",
     "Sessions",
@@ -61,6 +63,7 @@ class Journal:
             raise
         self.files = Files(self.database)
         self.sets = Sets(self.database)
+        self.listing = Listing(self.database)
         self.collections = Collections(self.database, self.sets)
         self.sessions = Sessions(self.database)
         self.attributions = Attributions(self.database)
