@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from watcher.cli import completing
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
 from watcher.cli.console import LogListener
 from watcher.cli.moments import moment
@@ -35,9 +36,15 @@ _OFTEN = 0.2
 
 def attribute(
     which: Annotated[
-        list[str] | None, typer.Argument(help="Sets: name, identifier or collection.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Sets: name, identifier or collection.", show_default=False, autocompletion=completing.sets
+        ),
     ] = None,
-    request: Annotated[str | None, typer.Option(help="The request that they are for.", show_default=False)] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(help="The request that they are for.", show_default=False, autocompletion=completing.requests),
+    ] = None,
     scientist: Annotated[str | None, typer.Option(help="Whose images they are.", show_default=False)] = None,
     operator: Annotated[str | None, typer.Option(help="Who operated the instrument.", show_default=False)] = None,
     project: Annotated[str | None, typer.Option(help="The project.", show_default=False)] = None,

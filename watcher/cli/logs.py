@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from watcher.cli import completing
 from watcher.cli.app import StateOption, complain_plainly, journal_only, printable, state_only
 from watcher.cli.moments import since as moment_since
 from watcher.logs.files import FOLDER
@@ -24,7 +25,13 @@ _OFTEN = 0.5
 def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is said from now on.")] = False,
     which: Annotated[
-        str | None, typer.Option("--set", help="Only of this set: name, identifier or collection.", show_default=False)
+        str | None,
+        typer.Option(
+            "--set",
+            help="Only of this set: name, identifier or collection.",
+            show_default=False,
+            autocompletion=completing.sets,
+        ),
     ] = None,
     since: Annotated[
         str | None, typer.Option(help="All since then, as in 2h or 2026-11-27T09:00.", show_default=False)

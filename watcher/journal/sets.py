@@ -103,6 +103,12 @@ class Sets:
             raise SetNotFound(f"{text}: there is no such set in the journal")
         return found[0]
 
+    def beginning(self, text: str, most: int) -> list[tuple[str, str, State]]:
+        """Name, identifier and state of the sets whose name or identifier begins so, the last changed first."""
+        query = """SELECT name, id, state FROM image_set WHERE substr(name, 1, length(?1)) = ?1
+                   OR substr(id, 10, length(?1)) = ?1 ORDER BY last_change DESC, id DESC LIMIT ?2"""
+        return [(row[0], row[1], State(row[2])) for row in self._database.rows(query, (_text(text), most))]
+
     def matching(
         self,
         folder: Path | None,
@@ -230,6 +236,14 @@ class Sets:
         """When sets came into a state, from that time on."""
         query = "SELECT at FROM history WHERE at >= ? AND state = ? ORDER BY at"
         return [row[0] for row in self._database.rows(query, (since, state))]
+
+    def moved_since(self, line: int, most: int) -> tuple[int, dict[str, str]]:
+        """The sets that moved after a line of the history, with their last state, and which line is the last now."""
+        query = "SELECT rowid, set_id, state FROM history WHERE rowid > ? ORDER BY rowid DESC LIMIT ?"
+        rows = self._database.rows(query, (line, most))
+        if not rows:  # lines of forgotten sets go, and their numbers are given again
+            return int(self._database.rows("SELECT coalesce(max(rowid), 0) FROM history")[0][0]), {}
+        return int(rows[0][0]), {set_id: state for _, set_id, state in reversed(rows)}
 
     def since(self, set_id: str) -> float | None:
         """When something last happened to a set."""
