@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,8 +65,8 @@ def program(tmp_path: Path, zone: IrodsServer) -> Iterator[Program]:
         process.wait()
 
 
-def acquire(program: Program, name: str, folder: str = "JoVaMe", **how: object) -> None:
-    simulate.KINDS["ome-tiff-series"](program.data / folder, name, pause=lambda _: None, **how)  # type: ignore[arg-type]
+def acquire(program: Program, name: str, folder: str = "JoVaMe", **how: Any) -> None:
+    simulate.KINDS["ome-tiff-series"](program.data / folder, name, pause=lambda _: None, **how)
 
 
 def test_doctor_tells_all_checks_and_ends_with_a_sentence_and_a_code(program: Program, zone: IrodsServer) -> None:

@@ -6,10 +6,6 @@ from typing import Annotated
 import typer
 
 from watcher.cli.app import JsonOption, ProfileArgument, StateOption, complain_plainly, say, state_of
-from watcher.doctor import bundle as support
-from watcher.doctor.check import Subject, examine, exit_code
-from watcher.doctor.checks import CHECKS
-from watcher.doctor.telling import in_lines, record, summary
 from watcher.errors import UsageError
 from watcher.logs.lines import set_up
 from watcher.overview import records
@@ -32,6 +28,12 @@ def doctor(
 
     Example: irods-watcher doctor lsm980.yaml --bundle support.zip
     """
+    # Imported here: only this verb needs all that, and the others start sooner without.
+    from watcher.doctor import bundle as support
+    from watcher.doctor.check import Subject, examine, exit_code
+    from watcher.doctor.checks import CHECKS
+    from watcher.doctor.telling import in_lines, record, summary
+
     set_up(verbose=False)
     if bundle and bundle.exists():
         raise UsageError(f"{bundle}: it is there already", cure="choose another name, or remove it first")

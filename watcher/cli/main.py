@@ -11,6 +11,7 @@ from watcher.cli import (
     orders,
     requesting,
     running,
+    schemas,
     setting_up,
     tracing,
     trying,
@@ -21,6 +22,7 @@ from watcher.cli.app import app, run_app
 VERBS = (
     setting_up.init,
     setting_up.validate,
+    schemas.schema,
     tracing.observe,
     running.run,
     running.once,
