@@ -253,15 +253,17 @@ def test_a_wrong_password_and_none_at_all(patient: Patient, monkeypatch: pytest.
     verdict, what, cure = found["login"][0]
     assert (verdict, "the name or the password is wrong (iRODS error -826000" in what) == ("fail", True)
     assert cure.startswith("check irods_user_name and the zone in the environment file, and log in again with `iinit`")
-    assert found["tls"] == [("ok", "the server was agreed with, and then refused the login", "")]
-    assert (set(bad(found)), patient.code) == ({"login", *AFTER_LOGIN}, Exit.CONFIGURATION)
+    assert found["tls"] == [("skipped", "not known before the login works, which is next", "")]
+    assert (set(bad(found)), patient.code) == ({"tls", "login", *AFTER_LOGIN}, Exit.CONFIGURATION)
     assert "wrong-one" not in repr(patient.results)
     monkeypatch.delenv("DOCTOR_PASSWORD")
     ((verdict, what, _),) = patient.examine()["store"]
     assert (verdict, what) == ("fail", "the environment variable DOCTOR_PASSWORD holds nothing")
     patient.write(kept="")
     patient.environment(irods_authentication_file=str(patient.home / ".irodsA"))
-    verdict, what, cure = patient.examine()["login"][0]
+    found = patient.examine()
+    assert found["tls"] == [("skipped", "not known before the login works, which is next", "")]
+    verdict, what, cure = found["login"][0]
     assert (verdict, f"{patient.home / '.irodsA'}: there is no stored login for facility#tempZone" in what) == (
         "fail", True,
     )  # fmt: skip

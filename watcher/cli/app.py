@@ -25,7 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ProfileArgument = Annotated[Path, typer.Argument(help="The instrument's profile (YAML).", show_default=False)]
+ProfileArgument = Annotated[
+    Path, typer.Argument(metavar="PROFILE", help="The instrument's profile (YAML).", show_default=False)
+]
 StateOption = Annotated[
     Path | None,
     typer.Option("--state", envvar="IRODS_WATCHER_STATE", help="The directory of the journal.", show_default=False),

@@ -45,11 +45,15 @@ def requests(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
 #: One set, and one that need not be named.
 WhichSet = Annotated[
     str,
-    typer.Argument(help="Name, identifier or collection of a set.", show_default=False, autocompletion=sets),
+    typer.Argument(
+        metavar="SET", help="Name, identifier or collection of a set.", show_default=False, autocompletion=sets
+    ),
 ]
 MaybeSet = Annotated[
     str | None,
-    typer.Argument(help="Name, identifier or collection of a set.", show_default=False, autocompletion=sets),
+    typer.Argument(
+        metavar="SET", help="Name, identifier or collection of a set.", show_default=False, autocompletion=sets
+    ),
 ]
 
 

@@ -30,7 +30,9 @@ ProfileOption = Annotated[
 _MOST = 2
 Which = Annotated[
     str,
-    typer.Argument(help="The request's identifier.", show_default=False, autocompletion=completing.requests),
+    typer.Argument(
+        metavar="REQUEST", help="The request's identifier.", show_default=False, autocompletion=completing.requests
+    ),
 ]
 
 

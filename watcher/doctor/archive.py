@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from watcher import names, osfacts
-from watcher.doctor.check import Fact, Subject, doubt, fine, wrong
+from watcher.doctor.check import Fact, Subject, Verdict, doubt, fine, wrong
 from watcher.errors import LoginRefused
 from watcher.journal import FILE_NAME, Journal
 from watcher.model import Avu, State
@@ -84,8 +84,8 @@ def line(subject: Subject) -> Iterator[Fact]:
     try:
         found = cast("IrodsSession", subject.session).line()
     except LoginRefused:
-        # It comes after all that this is about.
-        yield fine(say("the server was agreed with, and then refused the login"))
+        # There may have been no connection at all, if no login is stored.
+        yield Fact(Verdict.SKIPPED, say("not known before the login works, which is next"))
         return
     if not found.tls:
         local = environment.host in {"localhost", "::1"} or environment.host.startswith("127.")

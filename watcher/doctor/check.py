@@ -134,7 +134,7 @@ def examine(subject: Subject, checks: Sequence[Check]) -> Iterator[Result]:
             else:
                 facts = _within(check, subject)
             result = Result(number, check.name, check.title, tuple(facts))
-            if result.verdict in {Verdict.FAIL, Verdict.SKIPPED}:
+            if missing or result.verdict is Verdict.FAIL:
                 lost.add(check.name)
             yield result
     finally:
