@@ -79,7 +79,7 @@ def test_every_verb_explains_itself_with_an_example_that_parses(verb: str) -> No
 def test_the_commands_of_the_readme_work_one_after_the_other(tmp_path: Path) -> None:
     section = README.partition("## Use it")[2].partition("\n## ")[0]
     blocks = "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
-    commands = [line.strip() for line in blocks.splitlines()]
+    commands = [line.strip() for line in blocks.splitlines() if line.strip()]
     assert len(commands) == 7
     for line in commands:
         first, *words = shlex.split(line)
