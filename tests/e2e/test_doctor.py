@@ -5,7 +5,6 @@ import json
 import os
 import socket
 import stat
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,10 +185,9 @@ def test_with_names_the_archive_names_sets_and_still_no_person(program: Program,
 
 def test_an_archive_is_never_written_over_another_file(program: Program) -> None:
     (program.home / "support.zip").write_text("mine")
-    begin = time.monotonic()
     result = program("doctor", "profile.yaml", "--bundle", "support.zip")
     assert (result.returncode, "support.zip: it is there already" in result.stderr) == (2, True)
-    assert time.monotonic() - begin < 5, "it is told before anything is examined"
+    assert result.stdout == "", "it is told before anything is examined"
     result = program("doctor", "profile.yaml", "--bundle", "nowhere/support.zip")
     assert (result.returncode, "choose another place" in result.stderr) == (2, True)
 

@@ -1,7 +1,6 @@
 """How checks are made: in their order, not on what failed, never for ever, and leaving nothing behind."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -44,14 +43,15 @@ def test_what_rests_on_something_that_failed_is_not_looked_at_and_says_so() -> N
 
 def test_a_check_that_hangs_is_given_up_and_the_others_go_on() -> None:
     end = threading.Event()
+    ended: list[bool] = []
 
     def hang(_: Subject) -> Iterable[Fact]:
-        end.wait(20)
+        end.wait(50)
+        ended.append(True)
         return []
 
-    begin = time.monotonic()
     found = results(Check("a", "A", hang, seconds=0.2), Check("b", "B", says(fine("good"))))
-    assert time.monotonic() - begin < 5
+    assert ended == []
     assert found[0].facts[0].what == "no answer within 0.2 s"
     assert "does not answer" in found[0].facts[0].cure
     assert found[1].verdict is Verdict.OK
