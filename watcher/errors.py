@@ -136,7 +136,10 @@ class LoginRefused(ConfigurationError):
 
     transient = True
     store_wide = True
-    cure = "check irods_user_name and the zone in the environment file, and log in again with `iinit`"
+    cure = (
+        "check irods_user_name and the zone in the environment file, and log in again with `iinit`, "
+        "or mend store.password if the profile has it"
+    )
 
 
 class TargetMissing(ConfigurationError):

@@ -75,7 +75,7 @@ def test_a_receiver_that_answers_500_and_then_hangs_delays_no_set_and_gets_each_
     assert [json.loads(request.body)["data"]["name"] for request in accepted] == ["one", "two"]
     assert receiver.requests[-2:] == accepted
     assert len(set(receiver.ids)) == 2
-    assert "All 2 sets are safe in the archive." in program("status").stdout
+    assert "All 2 sets from Scope-1 are safe in the archive." in program("status").stdout
     log = [json.loads(line) for line in (program.home / "run.log").read_text().splitlines()]
     ours = [(line["event"], line["where"]) for line in log if "hand-off" in line.get("where", "")]
     assert ours[:2] == [("trouble", "hand-off by webhook"), ("recovered", "hand-off by webhook")]
@@ -155,4 +155,6 @@ def test_no_log_or_journal_holds_the_secret(program: Program, receiver: Receiver
     acquire(program, "one")
     result = program("once", "profile.yaml", "--verbose")
     assert KEY not in result.stdout + result.stderr
-    assert not [path for path in (tmp_path / "state").iterdir() if KEY.encode() in path.read_bytes()]
+    files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert any(path.suffix == ".jsonl" for path in files)
+    assert not [path for path in files if KEY.encode() in path.read_bytes()]

@@ -4,13 +4,16 @@ import sys
 
 from watcher.cli import (
     attributing,
+    doctoring,
     exporting,
+    logs,
     looking,
     measuring,
     notifying,
     orders,
     requesting,
     running,
+    schemas,
     setting_up,
     tracing,
     trying,
@@ -22,6 +25,7 @@ from watcher.cli.app import app, run_app
 VERBS = (
     setting_up.init,
     setting_up.validate,
+    schemas.schema,
     tracing.observe,
     running.run,
     running.once,
@@ -31,6 +35,8 @@ VERBS = (
     looking.explain,
     looking.inspect,
     measuring.metrics,
+    logs.logs,
+    doctoring.doctor,
     exporting.export,
     orders.retry,
     orders.skip,

@@ -75,7 +75,10 @@ def validate(
 def _check(path: Path, *, online: bool) -> None:
     profile = profiles.load(path)
     formats.checked(profile.sets.formats)
-    missing = [f"{path}: watch.path {watch.path} is not there" for watch in profile.watch if not watch.path.is_dir()]
+    cure = "make this folder, or write the right one there"
+    missing = [
+        f"{path}: watch.path {watch.path} is not there; {cure}" for watch in profile.watch if not watch.path.is_dir()
+    ]
     # What the profile names is as much of it as what stands in it.
     problems = [*missing, *Registers(profile).refresh().problems.values()]
     if problems:

@@ -8,8 +8,8 @@ import platformdirs
 import typer
 
 from watcher.cli.app import VerboseOption
-from watcher.cli.console import set_up_logs
 from watcher.errors import Exit
+from watcher.logs.lines import set_up
 
 app = typer.Typer(help="Many watchers on one page: serve.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,7 +28,7 @@ def serve(
     """
     from watcher.fleet import document, server  # only this verb needs a web server of its own
 
-    set_up_logs(verbose=verbose)
+    set_up(verbose=verbose)
     folder = state or platformdirs.user_state_path("irods-watcher-fleet", appauthor=False)
     came = server.serve(document.load(fleet), folder)
     return Exit.INTERRUPTED if signal.SIGINT in came else Exit.OK

@@ -10,7 +10,7 @@ from typing import Self
 
 from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
-from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
+from watcher.journal.database import FILE_NAME, Database, Owner, holder, state_error, watched_by
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
@@ -33,6 +33,7 @@ __all__ = [
     "Owner",
     "Sessions",
     "Sets",
+    "holder",
     "watched_by",
 ]
 

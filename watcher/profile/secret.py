@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from watcher.errors import ConfigurationError
 from watcher.profile.base import LocalPath, Section
+from watcher.redact import keep_secret
 
 
 class Secret(Section):
@@ -39,7 +40,7 @@ class Secret(Section):
         place, value = self._read()
         if not value:
             raise ConfigurationError(f"{place} holds nothing", cure="put the password or key there")
-        return value
+        return keep_secret(value)
 
     def _read(self) -> tuple[str, str]:
         if self.file is None:

@@ -19,10 +19,13 @@ from watcher.profile.base import Section, Text
 from watcher.profile.people import Orcid, PeopleColumns, Ror
 from watcher.profile.problems import Problem, Wording
 from watcher.provenance.table import Place, read_table
+from watcher.redact import keep_private
 
 #: Logins that mean nobody anywhere, in any case of letters.
 GENERIC: Final = frozenset({"admin", "administrator", "guest", "localadmin", "root", "system", "user"})
 
+#: The words that no log shows; e-mail addresses and ORCIDs are known by their form.
+_PRIVATE: Final = frozenset({"user", "logins", "paths"})
 _YES: Final = {"yes": True, "true": True, "1": True, "x": True, "no": False, "false": False, "0": False, "": False}
 
 
@@ -170,6 +173,8 @@ def read_people(path: Path, columns: PeopleColumns, generic: Iterable[str] = ())
         more |= set(generic)
     if problems := list(_doubles(entries, GENERIC | {_plain(word) for word in more})):
         raise PeopleError(document.in_lines(path, problems))
+    words = [token for entry in entries for token in (*entry.tokens, *entry.paths) if token.key in _PRIVATE]
+    keep_private([entry.person.name for entry in entries], [token.word for token in words])
     return People(entries, more)
 
 
