@@ -86,6 +86,8 @@ class Terminal:
 @pytest.fixture(params=SHELLS)
 def terminal(request: pytest.FixtureRequest, installation: Program) -> Iterator[Terminal]:
     if shutil.which(request.param) is None:
+        if os.environ.get("CI"):
+            pytest.fail(f"{request.param} is not installed, and it is required in CI")
         pytest.skip(f"{request.param} is not installed here")
     terminal = Terminal(request.param, installation)
     yield terminal
