@@ -70,9 +70,9 @@ def run(place: Path, *, small: bool) -> None:
         median, worst = found[f"{name}: ms"], found[f"{name}: worst"]
         over = f"over {_MOST:g} ms" if name == FIRST and worst > _MOST else ""
         few_ms = beside[f"{name}: ms"]
-        rows.append((name, f"{median:.1f}", f"{worst:.1f}", f"{few_ms:.1f}", f"{median / few_ms:.2f}",
+        rows.append((name, f"{median:.1f}", f"{worst:.1f}", f"{found[f'{name}: cpu']:.1f}", f"{few_ms:.1f}", f"{median / few_ms:.2f}",
                      f"{found[f'{name}: bytes'] / 1000:.0f}", over))  # fmt: skip
-    table(("", "median ms", "worst", f"with {FEW} sets", "times", "kB", ""), rows)
+    table(("", "median ms", "worst", "CPU ms", f"with {FEW} sets", "times", "kB", ""), rows)
     with test_server(place) as zone:
         looked = measure_looking(zone, many, files, BROWSERS, rounds=1 if small else 3, rest=10.0 if small else 60.0)
     tell(f"page: the same journal, `run` delivers {files} sets of one file of {_SIZE} bytes; {BROWSERS} browsers")
@@ -111,7 +111,7 @@ def fill(state: str, sets: int) -> None:
 
 
 def answers(state: str, times: int) -> Figures:
-    """Milliseconds (median and worst) and bytes of each page, beside a journal that changes before each request."""
+    """Milliseconds (median and worst), of CPU too, and bytes of each page; the journal changes before each request."""
     place = Path(state)
     path = place.with_suffix(".yaml")
     path.write_text(
@@ -133,17 +133,18 @@ def answers(state: str, times: int) -> Figures:
         words["day"] = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(time.time() - _DAY))
         connection = _reached(journal)
         for name, pattern in PAGES.items():
-            taken: list[float] = []
+            taken, worked = list[float](), list[float]()
             address = pattern.format(**words)
             for number in range(times + 1):  # the first one is not counted: templates are compiled
                 if name != _NOTHING_NEW:
                     moved += 2.0
                     journal.note("heartbeat", now())
-                begin = time.perf_counter()
+                begin, cpu = time.perf_counter(), time.process_time()
                 connection.request("GET", address, headers={"HX-Request": "true"} if name == _PART else {})
                 body, status = (answer := connection.getresponse()).read(), answer.status
                 if number:
                     taken.append(1000 * (time.perf_counter() - begin))
+                    worked.append(1000 * (time.process_time() - cpu))
                 if status != 200:
                     raise RuntimeError(f"{address}: {status}")
             found |= {

@@ -3,18 +3,21 @@
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PEOPLE, SCREENSHOTS, Look
 from tests.e2e.conftest import Program
+from tests.irods_server import IrodsServer
 from watcher import simulate
 
 PEOPLE_SECTION = "people: {directory: people.yaml, requests: requests}\n"
 #: In pixels; zoomed is a desktop at 400 %.
 SIZES = {"desktop": (1440, 900), "phone": (390, 844), "zoomed": (320, 256), "tablet": (768, 1024), "4k": (3840, 2160)}
+PICTURED = ("desktop", "phone")
+#: DATA_OBJ_WRITE_AN
+_WRITE = 676
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -35,8 +38,9 @@ def broken_set(program: Program, name: str = "embryo") -> Callable[[], None]:
     return lambda: (kept.rename(third), None)[1]
 
 
-def test_an_acquisition_appears_progresses_and_becomes_safe(look: Look) -> None:
-    started(look.program, "limits: {rate: 5MB/s}\n", quiet="4s")
+def test_an_acquisition_appears_progresses_and_becomes_safe(look: Look, server: IrodsServer) -> None:
+    started(look.program, quiet="4s")
+    half = server.faults.hold(api=_WRITE, path="*/scan*", nth=6)
     page = look()
     expect(page.get_by_role("heading", level=1)).to_have_text("No sets from Scope-1 yet.")
     expect(page).to_have_title(re.compile("^✓"))
@@ -47,12 +51,13 @@ def test_an_acquisition_appears_progresses_and_becomes_safe(look: Look) -> None:
         row = page.get_by_role("row").filter(has_text="scan")
         expect(row).to_contain_text("Still being written")
         expect(row).to_contain_text("No, keep it")
-        growing.write(b"\2" * 45_000_000)  # large enough to go in blocks
+        growing.write(b"\2" * 45_000_000)  # large enough to go in blocks of 4 MiB
     expect(row.locator("progress")).to_be_visible()
-    percent = int(row.locator(".percent").inner_text().split()[0])
-    assert 0 <= percent < 100
+    expect(row.locator(".percent")).to_have_text(re.compile(r"^[1-9]\d %$"))
     expect(page).to_have_title(re.compile("^↑"))
-    expect(page.locator("#tile-sending")).to_contain_text("in a second")
+    expect(page.locator("#tile-sending")).to_contain_text("MB of 48.0 MB")
+    taken(page, "sending")
+    half.open()
     expect(row).to_contain_text("Safe in the archive")
     expect(row).to_contain_text("Yes")
     expect(page.get_by_role("heading", level=1)).to_have_text("The one set from Scope-1 is safe in the archive.")
@@ -200,13 +205,21 @@ def test_a_page_says_that_it_is_out_of_date_when_the_watcher_has_ended(look: Loo
     look.complaints.clear()
 
 
-def test_a_path_is_copied(look: Look) -> None:
+def test_a_path_is_copied_and_a_script_in_a_name_is_a_name(look: Look) -> None:
     started(look.program)
-    simulate.KINDS["growing-stack"](look.program.data, "a", pause=lambda _: None)
+    strange = "<img src=x onerror=document.title=1>"
+    simulate.KINDS["growing-stack"](look.program.data, strange, pause=lambda _: None)
     page = look(permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy the path of a").click()
+    expect(page.get_by_role("row").get_by_role("link")).to_have_text(strange)
+    assert page.locator("img").count() == 0
+    page.get_by_role("button", name=f"Copy the path of {strange}").click()
     expect(page.locator("#told")).to_have_text("Copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "/tempZone/home/rods/facility/Scope-1/a"
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == look.program.json("list")["sets"][0]["collection"]
+    assert copied.startswith("/tempZone/home/rods/facility/Scope-1/")
+    page.get_by_role("row").get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(strange)
+    expect(page).not_to_have_title("1")
 
 
 def everything(program: Program) -> list[str]:
@@ -235,7 +248,8 @@ def everything(program: Program) -> list[str]:
 def test_every_page_can_be_read_by_everybody_at_every_size(look: Look, violations: Callable[[Page], list[str]]) -> None:
     look.program.environment["PAGE_PASSWORD"] = "open sesame"
     paths = everything(look.program)
-    empty(SCREENSHOTS)
+    for old in SCREENSHOTS.glob("[0-9]*.png"):  # not to be taken for new ones
+        old.unlink()
     page = look("/login", reduced_motion="reduce")
     log_in(page)
     found: dict[str, list[str]] = {}
@@ -247,11 +261,10 @@ def test_every_page_can_be_read_by_everybody_at_every_size(look: Look, violation
             # Nothing may need to be moved sideways to be read (WCAG 1.4.10).
             if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
                 found[f"{path} {size}"] = [f"it is {wide} pixels wide"]
-            for scheme in ("light", "dark"):
+            for scheme in ("light", "dark") if size in PICTURED or (size, path) == ("4k", "/") else ():
                 page.emulate_media(color_scheme=scheme)
-                picture = SCREENSHOTS / f"{number}-{name}-{size}-{scheme}.png"
-                picture.write_bytes(page.screenshot(full_page=size != "4k"))
-                if size in {"desktop", "phone"} and (wrong := violations(page)):
+                taken(page, f"{number}-{name}-{size}-{scheme}", full_page=size != "4k")
+                if size in PICTURED and (wrong := violations(page)):
                     found[f"{path} {size} {scheme}"] = wrong
     assert found == {}
 
@@ -263,11 +276,10 @@ def log_in(page: Page) -> None:
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
 
 
-def empty(folder: Path) -> None:
-    """An empty folder, so that old pictures are not taken for new ones."""
-    folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.png"):
-        old.unlink()
+def taken(page: Page, name: str, *, full_page: bool = True) -> None:
+    """A picture for people to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    (SCREENSHOTS / f"{name}.png").write_bytes(page.screenshot(full_page=full_page))
 
 
 def test_a_wrong_password_is_told(look: Look) -> None:

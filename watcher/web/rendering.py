@@ -19,6 +19,8 @@ from watcher.overview.picture import pace_words, safe_to_delete
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 
+#: Names of so many letters fit into one line nearly everywhere.
+_LONG: Final = 24
 #: What a state looks like, beside its words: the name of an icon, which is also that of a colour.
 LOOKS: Final[Mapping[State, str]] = {
     State.GROWING: "writing",
@@ -63,9 +65,13 @@ def first_large(text: str) -> str:
 
 
 def breakable(text: object) -> Markup:
-    """A name or path that may go on in the next line behind what parts its words, and not within them."""
-    parts = map(escape, re.split(r"(?<=[/\\_])(?=[^/\\_])", str(text)))
-    return Markup("<wbr>").join(parts)
+    """A name or path that may go on in the next line behind a slash, and within what is long behind an underscore."""
+    parts = [part for word in re.split(r"(?<=[/\\])(?=[^/\\])", str(text)) for part in _parts(word)]
+    return Markup("<wbr>").join(map(escape, parts))
+
+
+def _parts(word: str) -> list[str]:
+    return re.split(r"(?<=_)(?=[^_])", word) if len(word) > _LONG else [word]
 
 
 def environment() -> Environment:
