@@ -13,8 +13,9 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
-from watcher.notify import open_sinks
+from watcher.notify import open_channels, open_sinks
 from watcher.notify.base import Sink
+from watcher.overview import telling
 from watcher.pipeline.amend import Amendments
 from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.attribute import Attributor
@@ -28,7 +29,7 @@ from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
-from watcher.pipeline.patience import LONGEST_WAIT
+from watcher.pipeline.patrol import Heard, Patrol
 from watcher.pipeline.progress import Progress
 from watcher.pipeline.release.duty import Releasing
 from watcher.pipeline.release.evidence import MAIN, wanting
@@ -43,8 +44,6 @@ from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
 from watcher.thumbnails.duty import Thumbnails
 
-#: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
-DEEP_EVERY = 3600.0
 #: The journal forgets what is old once a day, with pauses so that nobody waits for it.
 PRUNE_EVERY = 24 * 3600.0
 _BETWEEN_STEPS = 0.01
@@ -55,10 +54,6 @@ _LONGEST_BREATH = 10.0
 _AT_START = 5.0
 #: How soon in seconds it is noticed that a pause is over.
 _PAUSE = 2.0
-
-
-#: Told how many events of the system came for a folder, and whether so many that they no longer say where.
-Heard = Callable[[int, bool], None]
 
 
 class Stopped(WatcherError):
@@ -101,6 +96,7 @@ class Daemon:
         self.journal = journal
         self.store = store or open_store(profile)
         self._sinks = open_sinks(profile) if sinks is None else sinks
+        self._channels = open_channels(profile)
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
         journal.note("profile", str(profile.source))
@@ -114,16 +110,15 @@ class Daemon:
         self._acquires = acquires(profile, journal, self._clock)
         self._stop = threading.Event()
         self._wake = threading.Event()
-        zone = profile.instrument.timezone
-        self._acquires = acquires(profile, journal, self._clock)
+        # Hours are those of the clock on the wall, also when somebody sets it.
         self._wall = clock.now if clock else time.time
+        zone = profile.instrument.timezone
         self._manners = Manners(
             profile.limits,
             ZoneInfo(zone) if zone else None,
             self._clock,
             self._acquires,
             lambda seconds: self._clock.wait(seconds, self._stop),
-            # Hours are those of the clock on the wall, also when somebody sets it.
             wall=self._wall,
         )
         self._pausing = Pausing(journal, self._clock)
@@ -175,6 +170,8 @@ class Daemon:
         Raises ConfigurationError if the store refuses what the profile says at the start.
         """
         self._guard(self.journal.forget_troubles)
+        # The first sweep may take long, and the last heartbeat is that of a process before this one.
+        self._guard(self._note_heartbeat)
         try:
             self.check_store()
             # Whatever trouble a process before this one has told is over.
@@ -184,7 +181,8 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress, *self._pictures()])
+            more = [self._progress, *self._pictures()]
+            duties = self._duties(crew, BETWEEN, more=more, conveyor=conveyor)
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
@@ -284,7 +282,13 @@ class Daemon:
         return _PAUSE if self._pausing() else self._manners.resting()
 
     def _duties(
-        self, crew: Crew, between: float = 0.0, *, store_answers: bool = True, more: Sequence[Duty] = ()
+        self,
+        crew: Crew,
+        between: float = 0.0,
+        *,
+        store_answers: bool = True,
+        more: Sequence[Duty] = (),
+        conveyor: Conveyor | None = None,
     ) -> Duties:
         """What is done beside the sets on their way; without the store, only what needs none."""
         duties: list[Duty] = [*more]
@@ -299,6 +303,11 @@ class Daemon:
         if self.profile.release and store_answers:
             duties.append(self._releasing(crew, self.profile.release))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
+        duties += telling.duties(
+            self.profile, self._channels, self.journal, self._clock, self.registers, self.attribute,
+            stirred_at=(lambda: max(conveyor.stirred_at, self._progress.sent_at)) if conveyor else None,
+            stopping=self._stop.is_set, trouble=self._listener.trouble, wall=self._wall,
+        )  # fmt: skip
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
     def _pictures(self) -> list[Duty]:
@@ -360,7 +369,7 @@ class Daemon:
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
-        patrols = [_Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
@@ -381,7 +390,7 @@ class Daemon:
             for hint in hints:
                 hint.stop()
 
-    def _guarded(self, patrol: "_Patrol") -> float:
+    def _guarded(self, patrol: Patrol) -> float:
         """One round of a patrol; seconds until the next, whatever goes wrong."""
         pause = patrol.watching.watch.sweep
 
@@ -432,38 +441,6 @@ def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
     path, hint = deaf[0]
     others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
     return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
-
-
-class _Patrol:
-    """When one watched folder is swept, looked at because of events, and judged."""
-
-    def __init__(self, watching: Watching, hints: Hints, heard: Heard) -> None:
-        self.watching = watching
-        self.hints = hints
-        self._heard = heard
-        self._next_sweep = 0.0
-        self._next_deep = 0.0
-        self._next_start = 0.0
-
-    def round(self, now: float, report: Callable[[Watching, Seen], None]) -> float:
-        """Do what is due now; seconds until something is due again. Raises WatchFolderError and JournalError."""
-        if not self.hints.alive and now >= self._next_start:
-            self._next_start = now + LONGEST_WAIT
-            self.hints.stop()
-            self.hints.start()
-        folders, overflow = self.hints.take()
-        self._heard(self.hints.counted(), overflow)
-        if now >= self._next_sweep or overflow:
-            self._next_sweep = now + self.watching.watch.sweep
-            deep = now >= self._next_deep
-            report(self.watching, self.watching.look_everywhere(deep=deep))
-            if deep:
-                self._next_deep = now + DEEP_EVERY
-        elif folders:
-            self.watching.look_at(folders)
-        self.watching.judge()
-        due = self.watching.next_due()
-        return max(0.0, min(self._next_sweep, due if due is not None else self._next_sweep) - now)
 
 
 class _Stoppable:

@@ -14,6 +14,7 @@ from tests.benchmarks import (
     late,
     manners,
     many,
+    page,
     pictures,
     plate,
     reads,
@@ -40,6 +41,7 @@ BENCHMARKS = {
     "plate": plate.run,
     "scrape": scrape.run,
     "pictures": pictures.run,
+    "page": page.run,
 }
 
 

@@ -42,7 +42,8 @@ class Program:
             text
             or f"instrument: {{name: Scope-1}}\nwatch: [{{path: data, settle: {settle}, sweep: 1s}}]\n"
             # Any port for the page: several programs may run on this machine.
-            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\nweb: {{port: 0}}\n{more}",
+            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\n{more}"
+            + ("" if "web:" in more else "\nweb: {port: 0}\n"),
             encoding="utf-8",
         )
 
@@ -75,7 +76,7 @@ class Program:
     def stop(self, process: "subprocess.Popen[str]") -> int:
         """Ask it to end, as systemd does."""
         process.send_signal(signal.SIGTERM)
-        return process.wait(20)
+        return process.wait(30)
 
     def sets(self, *states: str) -> list[dict[str, Any]]:
         """The sets that the journal knows, in these states if any are given."""

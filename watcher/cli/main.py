@@ -4,17 +4,22 @@ import sys
 
 from watcher.cli import (
     attributing,
+    doctoring,
     exporting,
     gating,
+    logs,
     looking,
     measuring,
+    notifying,
     orders,
     releasing,
     requesting,
     running,
+    schemas,
     setting_up,
     tracing,
     trying,
+    viewing,
     working,
 )
 from watcher.cli.app import app, run_app
@@ -22,6 +27,7 @@ from watcher.cli.app import app, run_app
 VERBS = (
     setting_up.init,
     setting_up.validate,
+    schemas.schema,
     tracing.observe,
     running.run,
     running.once,
@@ -32,6 +38,8 @@ VERBS = (
     looking.explain,
     looking.inspect,
     measuring.metrics,
+    logs.logs,
+    doctoring.doctor,
     exporting.export,
     orders.retry,
     orders.skip,
@@ -45,7 +53,7 @@ VERBS = (
     trying.demo,
 )
 #: Those with verbs of their own.
-GROUPS = {"request": requesting.app, "session": working.app}
+GROUPS = {"request": requesting.app, "session": working.app, "notify": notifying.app, "fleet": viewing.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
 for name, group in GROUPS.items():

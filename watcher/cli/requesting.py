@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from watcher.cli import completing
 from watcher.cli.app import JsonOption, StateOption, complain_plainly, known_profile, out, say
 from watcher.errors import Exit, RequestError
 from watcher.overview import records
@@ -27,7 +28,12 @@ ProfileOption = Annotated[
 ]
 #: Things that are wanting which a list names.
 _MOST = 2
-Which = Annotated[str, typer.Argument(help="The request's identifier.", show_default=False)]
+Which = Annotated[
+    str,
+    typer.Argument(
+        metavar="REQUEST", help="The request's identifier.", show_default=False, autocompletion=completing.requests
+    ),
+]
 
 
 @app.command()
@@ -137,7 +143,10 @@ def show(which: Which, profile: ProfileOption = None, state: StateOption = None,
 
 @app.command()
 def check(
-    which: Annotated[list[str], typer.Argument(help="Identifiers of requests.", show_default=False)],
+    which: Annotated[
+        list[str],
+        typer.Argument(help="Identifiers of requests.", show_default=False, autocompletion=completing.requests),
+    ],
     profile: ProfileOption = None,
     state: StateOption = None,
     json: JsonOption = False,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from watcher.cli.app import JsonOption, StateOption, journal_only, known_profile, say, state_of
-from watcher.cli.requesting import ProfileOption
+from watcher.cli.requesting import ProfileOption, Which
 from watcher.journal import Journal
 from watcher.overview import records
 from watcher.overview.people import session_words
@@ -23,7 +23,7 @@ _LAST = 5
 
 @app.command()
 def start(
-    request: Annotated[str, typer.Argument(help="The request's identifier.", show_default=False)],
+    request: Which,
     operator: Annotated[
         str | None, typer.Option(help="Who works: login, ORCID or name; absent: who is logged in.", show_default=False)
     ] = None,

@@ -10,11 +10,12 @@ from typing import Self
 
 from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
-from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
+from watcher.journal.database import FILE_NAME, Database, Owner, holder, state_error, watched_by
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
 from watcher.journal.listing import Listing
+from watcher.journal.notices import Notices
 from watcher.journal.releases import Releases
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
@@ -28,11 +29,13 @@ __all__ = [
     "Handoffs",
     "Journal",
     "Listing",
+    "Notices",
     "Outbox",
     "Owner",
     "Releases",
     "Sessions",
     "Sets",
+    "holder",
     "watched_by",
 ]
 
@@ -70,6 +73,7 @@ class Journal:
         self.attributions = Attributions(self.database)
         self.outbox = Outbox(self.database)
         self.handoffs = Handoffs(self.database)
+        self.notices = Notices(self.database)
         self.releases = Releases(self.database, state)
 
     @contextlib.contextmanager
@@ -101,6 +105,10 @@ class Journal:
             sql.execute("UPDATE event SET retry_at = 0 WHERE accepted_at IS NULL AND retry_at > ?1 + 3600", (now,))
             for change in ("look_at = ?1 WHERE look_at > ?1 + 3600", "since = ?1 WHERE since > ?1"):
                 sql.execute(f"UPDATE handoff SET {change}", (now,))
+            sql.execute("UPDATE addressee SET told_at = ?1 WHERE told_at > ?1", (now,))
+            for column in ("seen_at", "gone_at"):
+                sql.execute(f"UPDATE notice SET {column} = ?1 WHERE {column} > ?1", (now,))
+            sql.execute("UPDATE good_news SET at = ?1 WHERE at > ?1", (now,))
 
     def note(self, name: str, value: object) -> None:
         """Remember one fact for whoever looks: a heartbeat, the state of the store, what a sweep found."""

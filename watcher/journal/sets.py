@@ -103,6 +103,12 @@ class Sets:
             raise SetNotFound(f"{text}: there is no such set in the journal")
         return found[0]
 
+    def beginning(self, text: str, most: int) -> list[tuple[str, str, State]]:
+        """Name, identifier and state of the sets whose name or identifier begins so, the last changed first."""
+        query = """SELECT name, id, state FROM image_set WHERE substr(name, 1, length(?1)) = ?1
+                   OR substr(id, 10, length(?1)) = ?1 ORDER BY last_change DESC, id DESC LIMIT ?2"""
+        return [(row[0], row[1], State(row[2])) for row in self._database.rows(query, (_text(text), most))]
+
     def matching(
         self,
         folder: Path | None,

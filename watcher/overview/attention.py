@@ -22,6 +22,12 @@ _SOON: Final = 24 * 3600.0
 _LATER: Final = 7 * 24 * 3600.0
 #: Where trouble is told in more detail by what is noted elsewhere.
 _TOLD_ELSEWHERE: Final = ("store", "hand-off ")
+#: Begins the name of trouble with a way to people, before the way.
+MESSAGES: Final = "messages by "
+#: And that of trouble with the dead man's switch.
+PING: Final = "ping"
+#: And with the facility view.
+FLEET: Final = "fleet"
 
 
 class Kind(StrEnum):
@@ -36,6 +42,14 @@ class Kind(StrEnum):
     ACCESS = "access"
     HANDOFF = "handoff"
     ARCHIVE = "archive"
+    NOTIFY = "notify"
+
+
+_KINDS: Final = {
+    **dict.fromkeys(("registers ", "attribution "), Kind.PEOPLE),
+    **dict.fromkeys((MESSAGES, PING, FLEET), Kind.NOTIFY),
+    "page": Kind.WATCHER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +90,8 @@ def what_to_do(one: Attention) -> str:
             return say("The images are safe; ask whoever runs that program.")
         case Kind.ARCHIVE:
             return say("Tell the iRODS administrator; nothing of it is needed any more.")
+        case Kind.NOTIFY:
+            return say("The images are safe; `irods-watcher notify test` tries the ways to people.")
 
 
 def attentions(journal: Journal, now: float, *, watched: bool) -> list[Attention]:
@@ -124,8 +140,7 @@ def _troubles(journal: Journal) -> Iterator[Attention]:
     for where, (what, since) in journal.troubles().items():
         if where.startswith(_TOLD_ELSEWHERE):
             continue
-        kind = Kind.PEOPLE if where.startswith(("registers ", "attribution ")) else Kind.FOLDER
-        kind = Kind.WATCHER if where == "page" else kind
+        kind = next((kind for begin, kind in _KINDS.items() if where.startswith(begin)), Kind.FOLDER)
         yield Attention(f"trouble:{where}", kind, what, since, urgent=where == "watch")
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from watcher.journal import Backlog, Journal, watched_by
 from watcher.journal.sessions import WorkSession
-from watcher.model import UNDER_WAY, ImageSet, Resolution, State
+from watcher.model import UNDER_WAY, ImageSet, State
 from watcher.overview import words
 from watcher.overview.attention import Attention, attentions
 from watcher.overview.language import say, say_many
@@ -108,7 +108,6 @@ def take(journal: Journal, now: float) -> Overview:
     open_sets = journal.sets.in_states(*UNDER_WAY, limit=_BARS)
     growing = [journal.sets.maybe(set_id) for set_id in under_way if set_id not in {one.id for one in open_sets}]
     sending = [_bar(one, journal, under_way) for one in (*open_sets, *filter(None, growing))]
-    unattributed = sum(n for how, n in journal.attributions.counts().items() if how is not Resolution.RESOLVED)
     return Overview(
         now,
         str(watching.get("instrument", "")),
@@ -127,7 +126,7 @@ def take(journal: Journal, now: float) -> Overview:
         pace if watcher and isinstance(pace, dict) else None,
         tuple(disks(journal)),
         tuple(journal.sessions.between(now, now)),
-        unattributed,
+        journal.attributions.open(),
         journal.sets.last_published(),
         journal.sets.oldest_open(),
         tuple(journal.outbox.backlogs()),

@@ -49,6 +49,11 @@ def some(names: Sequence[str], most: int = 10) -> str:
     return ", ".join(names[:most]) + more
 
 
+def printable(text: str) -> str:
+    """The text, with what cannot be sent or kept of a file's name as its code."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def when(seconds: float | None) -> str:
     """A time for people, in this computer's zone."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds)) if seconds else "-"

@@ -138,6 +138,8 @@ class Amendments:
             again = now + mend_after(attributions.attempts(image_set.id)) if shut_out else None
             attributions.written(image_set.id, attribution, revision, again)
             if changed:
+                if self._profile.notify.mail:
+                    self._journal.notices.is_safe(image_set.id, now)
                 announce_attribution(image_set, attribution, self._journal, self._profile, now)
 
     def _crate(

@@ -43,6 +43,8 @@ def publish(
         else:
             again = now + mend_after(0) if shut_out else None
             journal.attributions.written(image_set.id, attribution, revision, again)
+            if profile.notify.mail:
+                journal.notices.is_safe(image_set.id, now)
         note = f"{len(members)} files in {image_set.collection}"
         moved = journal.sets.advance(image_set, State.PUBLISHED, now, note, published_at=now, reason="", attempts=0)
         announce(moved, members, handoff.answer_in(there), journal, profile, found or attribution)

@@ -20,7 +20,7 @@ from watcher.stores.base import Store
 class Watching:
     """Observe, assemble and complete for one watched folder; all that it decides is in the journal.
 
-    `trust_times` and `stopping`: see `Sweep`; `held` is told of a set that is incomplete at its deadline. Raises
+    `trust_times` and `stopping`: see `Sweep`; `held` hears of sets that need a person from now on. Raises
     WatchFolderError and JournalError.
     """
 
@@ -34,14 +34,15 @@ class Watching:
         *,
         trust_times: bool = False,
         stopping: Callable[[], bool] = lambda: False,
-        held: Callable[[ImageSet], None] = lambda image_set: None,  # noqa: ARG005 - nobody is told
+        held: Callable[[ImageSet], None] = lambda _: None,
     ) -> None:
         self.watch = watch
         self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping)
         self._stopping = stopping
         self._held = held
         self.assembly = Assembly(watch, profile.sets, journal)
-        self.census = Census(watch.path, journal, watch.settle)
+        self.census = Census(watch.path, journal, watch.settle, held)
+        self._held = held
         self._complete = profile.complete
         self._rule = whole_rule(profile.complete, watch)
         self._has_signals = bool(profile.complete.marker or profile.complete.name)

@@ -4,6 +4,7 @@ from watcher.profile.handoff import Amqp, Handoff, Webhook
 from watcher.profile.limits import Limits
 from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
+from watcher.profile.notify import Notify, Ping
 from watcher.profile.secret import Secret
 from watcher.profile.web import Web
 
@@ -15,6 +16,8 @@ __all__ = [
     "Instrument",
     "IrodsStore",
     "Limits",
+    "Notify",
+    "Ping",
     "Profile",
     "Secret",
     "Sets",

@@ -12,9 +12,11 @@ from watcher import names
 from watcher.errors import NameRefused
 from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
+from watcher.profile.fleet import Fleet
 from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
+from watcher.profile.notify import Notify
 from watcher.profile.people import People
 from watcher.profile.release import Release
 from watcher.profile.secret import Secret
@@ -51,10 +53,14 @@ def _can_be_filled(text: str) -> str:
     return text
 
 
+#: What an instrument is called.
+InstrumentName = Annotated[Text, AfterValidator(_one_name)]
+
+
 class Instrument(Section):
     """The instrument that this profile is for."""
 
-    name: Annotated[Text, AfterValidator(_one_name)] = Field(
+    name: InstrumentName = Field(
         description="A short name without /; {instrument} in a collection.", examples=["LSM980-2"]
     )
     manufacturer: Text | None = Field(default=None, description="Who made the instrument.", examples=["Zeiss"])
@@ -236,6 +242,16 @@ class Document(Section):
         default_factory=Handoff,
         description="Which other programs are told of published sets; absent: none.",
         examples=[{"agent": "omero"}],
+    )
+    notify: Notify = Field(
+        default_factory=Notify,
+        description="Which people are told what needs them; absent: nobody.",
+        examples=[{"apprise": [{"env": "NOTIFY_FACILITY"}]}],
+    )
+    fleet: Fleet | None = Field(
+        default=None,
+        description="The facility view that this watcher reports to; absent: none.",
+        examples=[{"url": "https://fleet.example.org/", "secret": {"env": "FLEET_SECRET"}}],
     )
     web: Web = Field(
         default_factory=Web,

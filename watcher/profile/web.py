@@ -50,7 +50,12 @@ class Web(Section):
 
     enabled: bool = Field(default=True, strict=True, description="false: there is no page.", examples=[True])
     port: int = Field(
-        default=8765, strict=True, ge=0, le=65535, description="Its port; 0: any that is free.", examples=[8765]
+        default=8765,
+        strict=True,
+        ge=0,
+        le=65535,
+        description="Its port; 0: any that is free; absent: 8765, or any if another watcher on this computer has it.",
+        examples=[8765],
     )
     actions: bool = Field(
         default=True, strict=True, description="Whether anything can be ordered there.", examples=[True]
@@ -118,6 +123,11 @@ class Web(Section):
                 "or listen on 127.0.0.1"
             )
         return listen
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that may be taken, the best first."""
+        return (self.port,) if "port" in self.model_fields_set else (self.port, 0)
 
     @property
     def is_local(self) -> bool:

@@ -1,12 +1,17 @@
 """Where image sets go. One module a kind of store; this is the registry."""
 
+from functools import partial
+
 from watcher.profile import FolderStore as FolderSection
 from watcher.profile import Profile
 from watcher.stores.base import Store
 
 
-def open_store(profile: Profile) -> Store:
-    """The store that a profile names; nothing is connected yet. Raises ConfigurationError."""
+def open_store(profile: Profile, patience: float | None = None) -> Store:
+    """The store that a profile names; nothing is connected yet. Raises ConfigurationError.
+
+    `patience` is the number of seconds without an answer after which a connection is given up; absent: as is usual.
+    """
     section = profile.store
     if isinstance(section, FolderSection):
         from watcher.stores.folder import FolderStore
@@ -15,7 +20,8 @@ def open_store(profile: Profile) -> Store:
     from watcher.stores.irods import IrodsStore  # python-irodsclient is loaded only for those who use it
 
     password = section.password.reveal() if section.password else None
-    return IrodsStore(section.environment, password=password, resource=section.resource)
+    opened = partial(IrodsStore, section.environment, password=password, resource=section.resource)
+    return opened() if patience is None else opened(patience=patience)
 
 
 def workers_for(profile: Profile) -> int:

@@ -26,6 +26,8 @@ BEAT: Final = 15.0
 MOST: Final = 200
 _NAMED: Final = 100
 _STALLED: Final = 60.0
+#: After so long in seconds whoever listens asks anew, and it is seen anew whether they may.
+LONGEST: Final = 6 * 3600.0
 #: What changes all the time and is no news.
 _NO_NEWS: Final = frozenset({"heartbeat", "pace"})
 
@@ -148,20 +150,25 @@ class Changes:
 
 
 class EventStream:
-    """An ASGI application that tells one listener what changes, until either of them ends."""
+    """An ASGI application that tells one listener what changes, until either of them ends, or for `longest`."""
 
-    def __init__(self, changes: Changes, *, beat: float = BEAT, stalled: float = _STALLED) -> None:
+    def __init__(
+        self, changes: Changes, *, beat: float = BEAT, stalled: float = _STALLED, longest: float = LONGEST
+    ) -> None:
         self._changes = changes
         self._beat = beat
         self._stalled = stalled
+        self._longest = longest
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         async with self._changes.listening() as stream:
             gone = asyncio.create_task(_until_gone(receive, stream))
+            over = asyncio.get_running_loop().call_later(self._longest, stream.end)
             try:
                 with contextlib.suppress(TimeoutError):
                     await self._tell(stream, send)
             finally:
+                over.cancel()
                 gone.cancel()
 
     async def _tell(self, stream: Stream, send: Send) -> None:

@@ -96,7 +96,7 @@ class Guard:
             raise Refused(
                 400,
                 later("This page is not known by that name."),
-                cure=later("Use localhost, or write the name under web.hosts in the profile."),
+                cure=later("Use localhost, or write the name under web.hosts."),
             )
 
     def visitor(self, address: str, headers: Mapping[str, str], cookie: str) -> Visitor:

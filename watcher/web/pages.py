@@ -37,10 +37,10 @@ def first(ask: Ask) -> Response:
     site = ask.site
     query = listing.asked(ask.query, site.profile.instrument.timezone, sees_people=ask.sees_people)
     overview = site.glance(ask.language)
-    found = query.page(site.journal)
+    found, (needs, more_needs) = query.page(site.journal), views.needs(ask, overview)
     return page(
         ask, "overview.html", query=query, found=found, rows=views.rows(ask, found.sets),
-        needs=views.needs(ask, overview), beats=views.beats(overview.hours), groups=listing.GROUP_WORDS,
+        needs=needs, more_needs=more_needs, beats=views.beats(overview.hours), groups=listing.GROUP_WORDS,
         agents=handoffs.agent_lines(site.journal), notice=notice(ask), headline=picture.sentence(overview),
         tiles=views.tiles(overview), became=views.became(overview),
     )  # fmt: skip
@@ -57,6 +57,7 @@ def one_set(ask: Ask) -> Response:
         pages=max(1, -(-count // MEMBERS)), members=journal.listing.members(one, MEMBERS, (number - 1) * MEMBERS),
         amounts=journal.sets.amounts(one.id), history=journal.sets.history(one.id)[::-1],
         made_by=made_by, known=list(in_detail(made_by)) if made_by else [],
+        how_well=views.known(made_by.state) if made_by else "",
         answer=handoffs.words(journal.handoffs.of(one)),
         granted=sorted(journal.attributions.granted(one.id).items()),
         changes=[(change, in_words(change)) for change in journal.attributions.changes(one.id)],

@@ -1,5 +1,6 @@
 """Pages as text: the templates, what can be said in them, and how states look."""
 
+import re
 import time
 from collections.abc import Mapping
 from hashlib import sha256
@@ -7,18 +8,19 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from watcher import __version__
 from watcher.model import ImageSet, State
 from watcher.overview import words
 from watcher.overview.language import catalogue, later, say, say_many
-from watcher.overview.people import how_well
 from watcher.overview.picture import pace_words, safe_to_delete
 
 HERE: Final = Path(__file__).parent
 STATIC: Final = HERE / "static"
 
+#: Names of so many letters fit into one line nearly everywhere.
+_LONG: Final = 24
 #: What a state looks like, beside its words: the name of an icon, which is also that of a colour.
 LOOKS: Final[Mapping[State, str]] = {
     State.GROWING: "writing",
@@ -62,6 +64,16 @@ def first_large(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def breakable(text: object) -> Markup:
+    """A name or path that may go on in the next line behind a slash, and within what is long behind an underscore."""
+    parts = [part for word in re.split(r"(?<=[/\\])(?=[^/\\])", str(text)) for part in _parts(word)]
+    return Markup("<wbr>").join(map(escape, parts))
+
+
+def _parts(word: str) -> list[str]:
+    return re.split(r"(?<=_)(?=[^_])", word) if len(word) > _LONG else [word]
+
+
 def environment() -> Environment:
     """The templates, which speak the language of whoever asks."""
     made = Environment(
@@ -79,9 +91,10 @@ def environment() -> Environment:
     )
     made.globals |= {
         "say": say, "say_many": say_many, "words": words, "look": look, "safe_to_delete": safe_to_delete,
-        "pace_words": pace_words, "how_well": how_well, "MOODS": MOODS, "version": __version__, "static": _address,
+        "pace_words": pace_words, "MOODS": MOODS, "version": __version__, "static": _address,
     }  # fmt: skip
-    made.filters |= {"moment": moment, "large": first_large, "amount": words.amount, "duration": words.duration}
+    made.filters |= {"moment": moment, "large": first_large, "amount": words.amount, "duration": words.duration,
+                      "breakable": breakable}  # fmt: skip
     return made
 
 

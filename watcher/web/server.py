@@ -19,6 +19,7 @@ from typing import Any, Final, Self
 import structlog
 import uvicorn
 from anyio import to_thread
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from watcher.errors import ConfigurationError, JournalError, WatcherError
@@ -95,7 +96,7 @@ class PageServer:
             try:
                 self._serve()
             except WatcherError as error:
-                self._tell(str(error))
+                self._tell(f"{error}; it is tried again by itself")
             except Exception as error:
                 what = f"unexpected {type(error).__name__}: {error}; this is a mistake of the program: please report it"
                 self._tell(what)
@@ -109,7 +110,7 @@ class PageServer:
         web = self._profile.web
         with Journal(self._state) as journal:
             journal.note(NOTED, None)  # what a process that was killed has left
-            with _listening(web) as port:
+            with listening(web) as port:
                 self._answer(port, journal)
 
     def _answer(self, port: socket.socket, journal: Journal) -> None:
@@ -120,8 +121,8 @@ class PageServer:
             self._profile, journal, self._registers, guard, glance, changes, self._now, self._trouble, self._beside,
             **self._more,
         )  # fmt: skip
-        _check_certificate(web)
-        self._server = _Server(_config(site, web), changes)
+        check_certificate(web)
+        self._server = _Server(config(make_app(site), web), changes)
         if self._stop.is_set():
             return
         address = address_of(web, number)
@@ -197,15 +198,16 @@ class _Connection(H11Protocol):
             self.transport.abort()
 
 
-def _config(site: Site, web: Web) -> uvicorn.Config:
+def config(app: ASGIApp, web: Web) -> uvicorn.Config:
+    """How an application is served on the port that the section names."""
     return uvicorn.Config(
-        make_app(site), http=_Connection, ws="none", lifespan="off", log_config=None, access_log=False,
+        app, http=_Connection, ws="none", lifespan="off", log_config=None, access_log=False,
         log_level="critical", proxy_headers=False, server_header=False, date_header=False, timeout_keep_alive=30,
         timeout_graceful_shutdown=_END, ssl_certfile=web.certificate, ssl_keyfile=web.key,
     )  # fmt: skip
 
 
-def _check_certificate(web: Web) -> None:
+def check_certificate(web: Web) -> None:
     """Raises ConfigurationError if certificate and key cannot be used."""
     if web.certificate is None:
         return
@@ -219,15 +221,24 @@ def _check_certificate(web: Web) -> None:
         ) from None
 
 
+def _bind(port: socket.socket, web: Web) -> None:
+    """Take the best port that is free. Raises OSError."""
+    *better, last = web.ports
+    for number in better:
+        with contextlib.suppress(OSError):
+            return port.bind((web.listen, number))
+    return port.bind((web.listen, last))
+
+
 @contextlib.contextmanager
-def _listening(web: Web) -> Any:
+def listening(web: Web) -> Any:
     """The open port. Raises WatcherError if it is taken, or this computer has no such address."""
     family = socket.AF_INET6 if ":" in web.listen else socket.AF_INET
     port = socket.socket(family, socket.SOCK_STREAM)
     try:
         if sys.platform != "win32":  # where it would let two programs have the same port
             port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        port.bind((web.listen, web.port))
+        _bind(port, web)
         port.listen(128)
         port.setblocking(False)
         yield port
@@ -236,10 +247,10 @@ def _listening(web: Web) -> Any:
         if error.errno in {errno.EADDRINUSE, errno.EACCES} or getattr(error, "winerror", None) in {10013, 10048}:
             raise WatcherError(
                 f"{where}: the port is taken, or this account may not have it",
-                cure="write another one under web.port in the profile; it is tried again by itself",
+                cure="write another one under web.port",
             ) from None
         raise WatcherError(
-            f"{where}: {error.strerror or error}", cure="check web.listen, web.certificate and web.key in the profile"
+            f"{where}: {error.strerror or error}", cure="check web.listen, web.certificate and web.key"
         ) from None
     finally:
         port.close()

@@ -1,19 +1,27 @@
 """What all parts of the page share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from starlette.types import ASGIApp
 
 from watcher.journal import Journal
 from watcher.overview import language
+from watcher.overview.language import later
 from watcher.profile import Profile
 from watcher.provenance.registers import Registers
 from watcher.web.events import Changes
 from watcher.web.glance import Glance
 from watcher.web.guard import Guard
+
+#: What can be gone to from everywhere: address and name.
+PAGES: Final = (
+    ("/", later("Overview")), ("/requests", later("Requests")), ("/sessions", later("Sessions")),
+    ("/about", later("About")),
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,7 @@ class Site:
     now: Callable[[], float]
     trouble: Callable[[str, str], None]
     beside: Beside = field(default_factory=Beside)
+    pages: Sequence[tuple[str, str]] = PAGES
     translations: Path = language.FOLDER
 
     def thumbnail(self, set_id: str) -> Path | None:

@@ -4,11 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from watcher.model import UNDER_WAY, Attribution, ImageSet, State
+from watcher.model import UNDER_WAY, Attribution, ImageSet, Resolution, State
 from watcher.overview import words
-from watcher.overview.attention import Attention, what_to_do
-from watcher.overview.language import say
-from watcher.overview.people import how_well
+from watcher.overview.attention import Attention, Kind, what_to_do
+from watcher.overview.language import later, say
 from watcher.overview.picture import Hour, Overview, Sending, safe_to_delete
 from watcher.web import discreet
 from watcher.web.asking import Ask
@@ -17,6 +16,13 @@ from watcher.web.asking import Ask
 _HIGH: Final = 48
 _WIDE: Final = 12
 _LOWEST: Final = 3
+_KNOWN: Final = {
+    Resolution.RESOLVED: later("known"),
+    Resolution.PARTIAL: later("known in part"),
+    Resolution.UNRESOLVED: later("not known yet"),
+}
+#: Sets in need that stand above everything else; all of them are in the list.
+_NEEDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +90,29 @@ def who(ask: Ask, made_by: Attribution | None) -> str:
     request = made_by.facts.get("request", "")
     if ask.sees_people:
         names = "; ".join(person.name for person in made_by.creators)
-        return names or request or how_well(made_by.state)
-    return request or how_well(made_by.state)
+        return names or request or known(made_by.state)
+    return request or known(made_by.state)
 
 
-def needs(ask: Ask, overview: Overview) -> list[Need]:
-    """What needs a person, what is urgent first."""
+def known(how: Resolution) -> str:
+    """Whether it is known who made a set, for people who do not know our words."""
+    return say(_KNOWN[how])
+
+
+def needs(ask: Ask, overview: Overview) -> tuple[list[Need], int]:
+    """What needs a person, what is urgent first, and of how many more sets only the list tells."""
     found: dict[str, Attention] = {}
+    sets = 0
     for one in overview.attention:
-        plain = one if ask.sees_people else discreet.attention(one)
-        found.setdefault(plain.key, plain)
-    return [
+        sets += one.kind is Kind.SET
+        if one.kind is not Kind.SET or (one.set_id and sets <= _NEEDS):
+            plain = one if ask.sees_people else discreet.attention(one)
+            found.setdefault(plain.key, plain)
+    told = [
         Need(one.what, what_to_do(one), one.since, one.urgent, one.set_id.removeprefix("urn:uuid:"))
         for one in found.values()
     ]
+    return told, max(0, overview.counts.get(State.HELD, 0) - _NEEDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,9 @@ import yaml
 
 from tests.unit.metrics.conftest import parsed
 from tests.unit.pipeline.conftest import Bench
+from watcher.fleet.document import Fleet
+from watcher.fleet.gauges import Gauges as FleetGauges
+from watcher.fleet.register import Register
 from watcher.metrics import Metrics
 from watcher.pipeline.space import Space
 
@@ -33,7 +36,9 @@ def there(bench: Bench) -> set[str]:
     text, _ = Metrics(bench.journal, "scope", now=bench.clock.now).render()
     # The hand-off has samples only while somebody is to be told.
     described = re.findall(rb"^# TYPE (\S+) gauge$", text, re.MULTILINE)
-    return {name for name, _ in parsed(text)} | {name.decode() for name in described}
+    fleet = Fleet.model_validate({"instruments": [{"name": "scope", "secret": {"env": "NOT_ASKED"}}]})
+    facility = {one.name for one in FleetGauges(Register(fleet, bench.base / "fleet", bench.clock.now)).collect()}
+    return {name for name, _ in parsed(text)} | {name.decode() for name in described} | facility
 
 
 def _named(text: str) -> set[str]:

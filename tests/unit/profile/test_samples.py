@@ -26,10 +26,12 @@ from watcher.profile import (
     schema,
 )
 from watcher.profile.environment import expand
+from watcher.profile.fleet import Fleet
 from watcher.profile.import_files import OmeroImport
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.metadata import Access, Metadata
 from watcher.profile.models import Document
+from watcher.profile.notify import Notify, Ping
 from watcher.profile.people import (
     BookingColumns,
     Bookings,
@@ -91,6 +93,9 @@ def test_the_schema_file_is_current() -> None:
         Webhook,
         Amqp,
         OmeroImport,
+        Notify,
+        Ping,
+        Fleet,
         Release,
         Web,
         Proxy,
@@ -142,6 +147,7 @@ def test_the_sample_tells_the_defaults_as_they_are(
         People,
         Metadata,
         Handoff,
+        Notify,
         Web,
         IrodsStore if kind == "irods" else FolderStore,
     ]

@@ -46,7 +46,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        return self.body.decode("utf-8")
+        """Without the places at which a line may end."""
+        return self.body.decode("utf-8").replace("<wbr>", "")
 
     def json(self) -> Any:
         return json.loads(self.body)

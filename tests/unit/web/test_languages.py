@@ -20,8 +20,9 @@ SOURCE = Path(__file__).resolve().parents[3] / "watcher"
 KEYWORDS = {"say": None, "later": None, "say_many": (1, 2), "gettext": None, "ngettext": (1, 2)}
 #: What is data on the pages below, or a name that is the same in all languages.
 DATA = (
-    r"irods-watcher|iRODS|ORCID|SHA-256|LSM980-2|xdata\S*|/\S+|RQ\w+|[0-9a-f]{64}|urn:uuid:\S+|\d[\d:. -]*|"
-    r"\b(?:B|kB|MB|GB|TB)\b|unchecked|a person said so|as a test wants it|first seen|people: \{.*?\}|process \d+ on \S+ since"
+    r"irods-watcher|iRODS|czi|jdoe|ORCID|SHA-256|LSM980-2|xdata\S*|/\S+|RQ\w+|[0-9a-f]{64}|urn:uuid:\S+|\d[\d:. -]*|"
+    r"\b(?:B|kB|MB|GB|TB)\b|unchecked|a person said so|as a test wants it|first seen|people: \{.*?\}"
+    r"|process \d+ on \S+ since"
     # What the facility's files lack is said below the pages, where no language is known.
     r"|[\w.]+ is missing"
 )

@@ -103,6 +103,17 @@ def test_one_set_shows_its_files_its_history_and_why_it_waits(serve: Serve, jour
     assert page.get(f"{path}?page=x").status == 422
 
 
+def test_many_sets_in_need_do_not_push_everything_else_away(serve: Serve, journal: Journal) -> None:
+    page = serve()
+    for number in range(7):
+        make_set(journal, f"broken_{number}", State.HELD, reason="3 of 96 are missing")
+    text = page.get("/").text
+    assert "7 sets from LSM980-2 need you" in text
+    assert len(re.findall(r'<li class="urgent" id="need-', text)) == 5
+    assert '<a href="/?state=attention#sets">And 2 more sets</a>' in text
+    assert page.get("/?state=attention").text.count('role="rowheader"') == 7
+
+
 def test_a_set_that_is_not_there_is_told(serve: Serve) -> None:
     page = serve()
     for path in ("/sets/0", "/sets/00000000-0000-0000-0000-000000000000", "/nothing", "/sets/0/thumbnail"):

@@ -1,5 +1,6 @@
 """The page beside the watcher: whatever happens to it is told, and nothing else."""
 
+import contextlib
 import socket
 import ssl
 import time
@@ -48,6 +49,19 @@ def test_a_port_that_is_taken_is_told_and_tried_again(tmp_path: Path, journal: J
             other.close()
             assert wait_for(journal) == f"http://127.0.0.1:{port}/"
     assert told[-1] == "page: "
+
+
+def test_two_watchers_on_a_computer_have_a_page_each_though_no_profile_names_a_port(
+    tmp_path: Path, journal: Journal
+) -> None:
+    told: list[str] = []
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # then somebody else has it already
+            stack.enter_context(socket.create_server(("127.0.0.1", 8765)))
+        profile = profile_with(tmp_path, "{}")
+        stack.enter_context(PageServer(profile, journal.state, Registers(profile), lambda _, what: told.append(what)))
+        assert wait_for(journal) not in {"http://127.0.0.1:8765/", "http://127.0.0.1:0/"}
+    assert told == [""]
 
 
 def test_a_page_that_is_switched_off_opens_nothing(tmp_path: Path, journal: Journal) -> None:
