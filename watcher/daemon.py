@@ -14,8 +14,9 @@ from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherErro
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
-from watcher.notify import open_sinks
+from watcher.notify import open_channels, open_sinks
 from watcher.notify.base import Sink
+from watcher.overview import telling
 from watcher.pipeline.adopt import Adoption, to_be_adopted
 from watcher.pipeline.amend import Amendments
 from watcher.pipeline.answers import BETWEEN, Answers
@@ -23,7 +24,7 @@ from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.audit import Auditor, Place
 from watcher.pipeline.auditing import Auditing
 from watcher.pipeline.conveyor import Conveyor
-from watcher.pipeline.copies import Do, evidence_everywhere
+from watcher.pipeline.copies import evidence_everywhere
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.destination import Destination
 from watcher.pipeline.duties import Duties, Duty
@@ -32,11 +33,11 @@ from watcher.pipeline.elsewhere import Elsewhere, elsewhere
 from watcher.pipeline.handoff import Line
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
-from watcher.pipeline.mirror import Mirror
+from watcher.pipeline.mirror import Crews, Mirror
 from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import SOON
-from watcher.pipeline.patrol import Patrol, deaf
+from watcher.pipeline.patrol import Heard, Patrol
 from watcher.pipeline.progress import Progress
 from watcher.pipeline.release.duty import Releasing
 from watcher.pipeline.sharing import ALONE, Relay, Sharing
@@ -49,6 +50,7 @@ from watcher.profile.release import Release
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
+from watcher.thumbnails.duty import Thumbnails
 
 #: The journal forgets what is old once a day, with pauses so that nobody waits for it.
 PRUNE_EVERY = 24 * 3600.0
@@ -97,12 +99,14 @@ class Daemon:
         copies: Mapping[str, Store] | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
+        heard: Heard = lambda events, lost: None,  # noqa: ARG005 - nobody counts them
     ) -> None:
         self.profile = profile
         self.journal = journal
         self.store = store or open_store(profile)
         self._elsewhere = elsewhere(profile, copies)
         self._sinks = open_sinks(profile) if sinks is None else sinks
+        self._channels = open_channels(profile)
         self._clock = clock or SystemClock()
         journal.believe(self._clock.now())
         journal.note("profile", str(profile.source))
@@ -113,10 +117,11 @@ class Daemon:
         journal.outbox.keep_only(profile.handoff.sinks)
         journal.copies.keep_only([copy.called for copy in profile.copies])
         self._trust_times = trust_times
+        self._heard = heard
+        self._acquires = acquires(profile, journal, self._clock)
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._wall = clock.now if clock else time.time
-        self._acquires = acquires(profile, journal, self._clock)
         self._manners = self._new_manners()
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
@@ -125,7 +130,14 @@ class Daemon:
         )
         self.watchings = [
             Watching(
-                watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
+                watch,
+                profile,
+                journal,
+                self.store,
+                self._clock,
+                trust_times=trust_times,
+                stopping=self._stop.is_set,
+                held=self._listener.moved,
             )
             for watch in profile.watch
         ]
@@ -150,9 +162,18 @@ class Daemon:
         for destination in self.destinations.values():
             self.store.check(destination.base, used=used)
 
-    def run(self) -> None:
-        """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
+    def trouble(self, where: str, what: str) -> None:
+        """Tell that something is wrong somewhere beside the sets, "" when it is over; each thing once."""
+        self._listener.trouble(where, what)
+
+    def run(self, beside: contextlib.AbstractContextManager[object] | None = None) -> None:
+        """Watch until `stop`, while `beside` is open, which ends before anything else does.
+
+        Raises ConfigurationError if the store refuses what the profile says at the start.
+        """
         self._guard(self.journal.forget_troubles)
+        # The first sweep may take long, and the last heartbeat is that of a process before this one.
+        self._guard(self._note_heartbeat)
         try:
             self.check_store()
             # Whatever trouble a process before this one has told is over.
@@ -164,13 +185,15 @@ class Daemon:
             crew = crews.main
             conveyor = self._conveyor(crew, crews.sharing)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crews, BETWEEN, more=[self._progress, *crews.mirrors, *audits])
+            more: list[Duty] = [self._progress, *crews.mirrors, *audits, *self._pictures()]
+            duties = self._duties(crews, BETWEEN, more=more, conveyor=conveyor)
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
             duties.start()
             try:
-                self._watch(conveyor)
+                with beside or contextlib.nullcontext():
+                    self._watch(conveyor)
             finally:
                 self.stop()
                 pruning.join()
@@ -255,7 +278,7 @@ class Daemon:
         return Crew(self.store, workers_for(self.profile))
 
     @contextlib.contextmanager
-    def _crews(self) -> Iterator["_Crews"]:
+    def _crews(self) -> Iterator[Crews]:
         """The crew of the store, and for each further one what brings sets there, with a crew of its own."""
         with contextlib.ExitStack() as stack:
             others = [stack.enter_context(Crew(there.store, there.workers)) for there in self._elsewhere]
@@ -273,7 +296,7 @@ class Daemon:
                     )
                 )  # fmt: skip
             by_name = {there.name: other for there, other in zip(self._elsewhere, others, strict=True)}
-            yield _Crews(crew, by_name, mirrors, Sharing(relays))
+            yield Crews(crew, by_name, mirrors, Sharing(relays))
 
     def _new_manners(self) -> Manners:
         """The limits of the profile for one store."""
@@ -307,7 +330,13 @@ class Daemon:
         return _PAUSE if self._pausing() else self._manners.resting()
 
     def _duties(
-        self, crews: "_Crews", between: float = 0.0, *, store_answers: bool = True, more: Sequence[Duty] = ()
+        self,
+        crews: Crews,
+        between: float = 0.0,
+        *,
+        store_answers: bool = True,
+        more: Sequence[Duty] = (),
+        conveyor: Conveyor | None = None,
     ) -> Duties:
         """What is done beside the sets on their way; without the store, only what needs none."""
         duties: list[Duty] = [*more]
@@ -323,7 +352,18 @@ class Daemon:
         if self.profile.release and store_answers:
             duties.append(self._releasing(crews, self.profile.release))
         duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
+        duties += telling.duties(
+            self.profile, self._channels, self.journal, self._clock, self.registers, self.attribute,
+            stirred_at=(lambda: max(conveyor.stirred_at, self._progress.sent_at)) if conveyor else None,
+            stopping=self._stop.is_set, trouble=self._listener.trouble, wall=self._wall,
+        )  # fmt: skip
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
+
+    def _pictures(self) -> list[Duty]:
+        """Thumbnails, made while nothing is sent and the instrument does not acquire."""
+        if not self.profile.web.enabled:
+            return []
+        return [Thumbnails(self.journal, self._clock, lambda: self._progress.sending or self._acquires())]
 
     def _prune(self) -> None:
         """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
@@ -401,7 +441,7 @@ class Daemon:
                 for section in filter(None, [self.profile.audit])
             ]  # fmt: skip
 
-    def _releasing(self, crews: "_Crews", release: Release) -> Releasing:
+    def _releasing(self, crews: Crews, release: Release) -> Releasing:
         def ask(image_set: ImageSet, members: Sequence[Member]) -> Mapping[str, Sequence[str]]:
             return evidence_everywhere(image_set, members, self.journal, crews.asking)
 
@@ -416,13 +456,13 @@ class Daemon:
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
-        patrols = [Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
                 begin, worked = self._clock.now(), time.thread_time()
                 pause = min(self._guarded(patrol) for patrol in patrols)
-                self._listener.trouble("events", deaf(self.watchings, hints))
+                self._listener.trouble("events", _deaf(self.watchings, hints))
                 self._guard(self._note_heartbeat)
                 conveyor.wake()
                 looked = self._clock.now()
@@ -480,19 +520,14 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", str(error or "")))
 
 
-@dataclass(frozen=True, slots=True)
-class _Crews:
-    """The crew of the main store, and those of the further ones by name, with what brings sets there."""
-
-    main: Crew
-    others: Mapping[str, Crew]
-    mirrors: Sequence[Mirror]
-    sharing: Sharing
-
-    @property
-    def asking(self) -> Mapping[str, Do]:
-        """How each store is asked, by its name."""
-        return {name: crew.do for name, crew in {MAIN: self.main, **self.others}.items()}
+def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
+    """That no events are heard of some folders, and why; "" if all is well."""
+    deaf = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
+    if not deaf:
+        return ""
+    path, hint = deaf[0]
+    others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
+    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
 
 
 class _Stoppable:

@@ -7,7 +7,8 @@
     │   ├── DocumentError               one or more places in a YAML or CSV file, each with file:line:column
     │   │   ├── ProfileError                the profile of an instrument
     │   │   ├── PeopleError                 the directory of persons, or the bookings
-    │   │   └── RequestError                what a scientist asked to be acquired
+    │   │   ├── RequestError                what a scientist asked to be acquired
+    │   │   └── FleetError                  the instruments of a facility view
     │   ├── WatchFolderError            the watched folder is missing or may not be read
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
@@ -25,6 +26,7 @@
     ├── HandoffError                1   another program could not be told of a set, which is safe all the same
     │   ├── SinkAway                5   it does not answer, or can take nothing now
     │   └── SinkRefused             3   it does not want this event
+    ├── NotifierAway                5   people could not be told something, or what watches over us does not answer
     └── StoreError                  1   the store answered with something that no other class describes
         ├── StoreUnreachable        5   no answer
         ├── StoreBusy               5   a replica is locked or still being written
@@ -118,6 +120,10 @@ class RequestError(DocumentError):
     """A request, or what a sidecar beside the images says, is wrong."""
 
 
+class FleetError(DocumentError):
+    """The list of instruments of a facility view is wrong."""
+
+
 class WatchFolderError(ConfigurationError):
     """The watched folder is missing or may not be read."""
 
@@ -130,7 +136,10 @@ class LoginRefused(ConfigurationError):
 
     transient = True
     store_wide = True
-    cure = "check irods_user_name and the zone in the environment file, and log in again with `iinit`"
+    cure = (
+        "check irods_user_name and the zone in the environment file, and log in again with `iinit`, "
+        "or mend store.password if the profile has it"
+    )
 
 
 class TargetMissing(ConfigurationError):
@@ -236,6 +245,14 @@ class SinkRefused(HandoffError):
 
     exit_code = Exit.PARTLY
     cure = "ask whoever runs it; it is tried again every hour"
+
+
+class NotifierAway(WatcherError):
+    """People could not be told something, or the dead man's switch does not answer; the sets are as safe as before."""
+
+    exit_code = Exit.TRY_LATER
+    transient = True
+    cure = "it is tried again by itself, and what must be told is kept; `irods-watcher notify test` tries it now"
 
 
 class StoreError(WatcherError):

@@ -118,6 +118,24 @@ def lower_priority() -> None:
             me.ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
+#: Lets a program start without a window of its own (Microsoft, Process Creation Flags: CREATE_NO_WINDOW).
+NO_WINDOW: Final = 0x08000000 if sys.platform == "win32" else 0
+
+
+def limit_myself(*, memory: int, seconds: int) -> None:
+    """Let this process end when it asks for more address space, in bytes, or has used more seconds of CPU.
+
+    Windows has no such limits for a single process, and macOS does not keep the first: there whoever started it looks.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))
+
+
 def runs(program: str) -> bool:
     """Whether a process of this name runs, in any case of letters and with or without `.exe`.
 
@@ -155,6 +173,56 @@ def blindness(folder: Path) -> Blindness:
         case = os.path.lexists(os.path.join(place, name.replace("watcher", "WATCHER")))
         form = os.path.lexists(os.path.join(place, unicodedata.normalize("NFD", name)))
     return Blindness(case, form)
+
+
+class Volume(NamedTuple):
+    """The disk or share that a folder is on: where it begins, its file system, and whether another computer has it."""
+
+    mount: str
+    kind: str
+    remote: bool
+
+
+#: File systems of other computers by the names that Linux and macOS have for them; all of FUSE's may be.
+_REMOTE: Final = re.compile(r"nfs\d?|cifs|smb\w*|9p|afs|afpfs|ceph|lustre|beegfs|webdav|davfs|fuse\..*")
+
+
+def volume_of(path: Path) -> Volume | None:
+    """The volume of a folder; None if the system does not say. Raises OSError."""
+    import psutil
+
+    if str(path).startswith(("\\\\", "//")) and sys.platform == "win32":
+        return Volume(path.anchor, "share", remote=True)
+    real = path.resolve()
+    # What was mounted last hides what was mounted there before.
+    there = [one for one in reversed(psutil.disk_partitions(all=True)) if real.is_relative_to(one.mountpoint)]
+    if not there:
+        return None
+    found = max(there, key=lambda one: len(Path(one.mountpoint).parts))
+    remote = "remote" in found.opts.split(",") if sys.platform == "win32" else bool(_REMOTE.fullmatch(found.fstype))
+    return Volume(found.mountpoint, found.fstype, remote)
+
+
+def name_on_disk(path: Path) -> str:
+    """The last part of a path as its folder lists it, which a disk that is blind to case may have otherwise.
+
+    Only reads. Raises OSError.
+    """
+    names = os.listdir(path.parent)
+    if path.name in names:
+        return path.name
+    seen = Blindness(case=True, form=True).seen_as
+    return next((name for name in names if seen(name) == seen(path.name)), path.name)
+
+
+def listens(process: int, port: int) -> bool:
+    """Whether this process waits for connections on a port of this computer."""
+    import psutil
+
+    with contextlib.suppress(OSError, psutil.Error):
+        found = psutil.Process(process).net_connections("tcp")
+        return any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in found)
+    return False
 
 
 def holds(name: str, system: str = sys.platform) -> bool:

@@ -15,9 +15,12 @@ from tests.benchmarks import (
     late,
     manners,
     many,
+    page,
+    pictures,
     plate,
     reads,
     rpcs,
+    scrape,
     small,
     sweep,
 )
@@ -38,6 +41,9 @@ BENCHMARKS = {
     "audit": audit.run,
     "inspecting": inspecting.run,
     "plate": plate.run,
+    "scrape": scrape.run,
+    "pictures": pictures.run,
+    "page": page.run,
 }
 
 

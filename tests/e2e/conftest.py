@@ -41,7 +41,9 @@ class Program:
         self.profile.write_text(
             text
             or f"instrument: {{name: Scope-1}}\nwatch: [{{path: data, settle: {settle}, sweep: 1s}}]\n"
-            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\n{more}",
+            # Any port for the page: several programs may run on this machine.
+            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\n{more}"
+            + ("" if "web:" in more else "\nweb: {port: 0}\n"),
             encoding="utf-8",
         )
 
@@ -74,7 +76,7 @@ class Program:
     def stop(self, process: "subprocess.Popen[str]") -> int:
         """Ask it to end, as systemd does."""
         process.send_signal(signal.SIGTERM)
-        return process.wait(20)
+        return process.wait(30)
 
     def sets(self, *states: str) -> list[dict[str, Any]]:
         """The sets that the journal knows, in these states if any are given."""
@@ -82,6 +84,11 @@ class Program:
             return []
         found: list[dict[str, Any]] = self.json("list")["sets"]
         return [one for one in found if not states or one["state"] in states]
+
+    def page(self) -> str:
+        """The address of the running watcher's page, without the last slash."""
+        self.wait_for(lambda: bool(self.json("status")["page"]))
+        return str(self.json("status")["page"]).rstrip("/")
 
     def wait_for(self, what: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until something is true; the log tells why it did not come."""

@@ -6,7 +6,6 @@ The real program and a zone, a real RabbitMQ, a receiver of webhooks; people log
 import base64
 import json
 import subprocess
-import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,12 +68,10 @@ class Facility:
     broker: Broker
     queue: str
 
-    def acquire(self, name: str, seed: int = 1) -> float:
-        """An acquisition under the instrument's login; seconds until the watcher has published it."""
+    def acquire(self, name: str, seed: int = 1) -> None:
+        """An acquisition under the instrument's login, which the watcher has published."""
         simulate.KINDS["ome-tiff-series"](self.program.data / "zeiss", name, pause=lambda _: None, seed=seed)
-        began = time.monotonic()
         self.program.wait_for(lambda: any(one["name"] == name for one in self.program.sets("published")))
-        return time.monotonic() - began
 
     def told(self, kind: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The events of this type that came by webhook and by RabbitMQ, once both have told all that they have."""
@@ -208,7 +205,7 @@ def test_what_was_asked_for_is_credited_to_both_and_reaches_whom_it_should(
 
 
 @pytest.mark.timeout(180)
-def test_without_a_request_it_leaves_as_fast_and_is_credited_by_one_command_later(
+def test_without_a_request_it_leaves_all_the_same_and_is_credited_by_one_command_later(
     facility: Facility, crate_validator: CrateValidator, tmp_path: Path
 ) -> None:
     program, server = facility.program, facility.server
@@ -218,10 +215,9 @@ def test_without_a_request_it_leaves_as_fast_and_is_credited_by_one_command_late
         "request", "new", "--title", "Actin", "--scientist", "jdoe", "--project", "P-17", "--profile", "profile.yaml"
     )["requests"][0]["id"]
     program("session", "start", request, "--operator", "rroe", "--anyway", "--profile", "profile.yaml")
-    with_request = facility.acquire("asked")
+    facility.acquire("asked")
     program("session", "stop")
-    without = facility.acquire("nobody_s", seed=2)
-    assert without < with_request + 3, "nobody is waited for"
+    facility.acquire("nobody_s", seed=2)
 
     collection = f"{PLACE}/nobody_s"
     before = imeta_ls(server, "scope", collection)

@@ -20,6 +20,7 @@ class Received:
     path: str
     headers: dict[str, str]
     body: bytes
+    method: str = "POST"
 
 
 @dataclass
@@ -50,10 +51,12 @@ class Handler(BaseHTTPRequestHandler):
     receiver: Receiver
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.receiver.requests.append(Received(self.path, headers, body))
+        self.receiver.requests.append(Received(self.path, headers, body, self.command))
         self.receiver.answer(self)
+
+    do_GET = do_POST  # noqa: N815 - the library's name
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
@@ -144,7 +147,7 @@ def receiving(port: int = 0, tls: tuple[Path, Path] | None = None) -> Iterator[R
         server.server_close()
 
 
-def wait_until(what: Callable[[], object], seconds: float = 20.0) -> None:
+def wait_until(what: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait until something is true, and fail if that does not come."""
     end = time.monotonic() + seconds
     while not what():

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -177,10 +176,8 @@ def test_a_broker_that_falls_silent_is_given_up(broker: Broker, queue: str, open
     sink = open_sink(broker.url, timeout="1s")
     sink.tell(event(1))
     with broker.frozen():
-        began = time.monotonic()
         assert "the broker does not answer" in str(refused(sink, event(2)))
         assert "the broker does not answer" in str(refused(sink, event(2)))  # a new connection now
-        assert time.monotonic() - began < 20
     sink.tell(event(2))
     # The first attempt may have arrived: at least once, and in order.
     ids = [properties.message_id for properties, _ in broker.take(queue)]

@@ -14,7 +14,7 @@ import pytest
 from standardwebhooks import Webhook as Judge
 from standardwebhooks import WebhookVerificationError
 
-from tests.integration.receiver import Receiver, dripping, raw, receiving, slow, status
+from tests.integration.receiver import Handler, Receiver, dripping, raw, receiving, slow, status
 from tests.irods_server import make_certificate
 from watcher.errors import ConfigurationError, Exit, HandoffError, SinkAway, SinkRefused
 from watcher.model import Event
@@ -136,38 +136,40 @@ def test_a_pause_that_is_asked_for_is_passed_on(receiver: Receiver, open_sink: O
         assert low <= error.not_before <= high, text
 
 
+@pytest.mark.timeout(60)
 def test_a_slow_answer_is_waited_for_only_so_long(receiver: Receiver, open_sink: Open) -> None:
     receiver.answer = slow(0.3)
     open_sink(receiver.url, timeout="2s").tell(EVENT)
-    receiver.answer = slow(30)
-    began = time.monotonic()
+    receiver.answer = slow(600)
     assert str(refused(open_sink(receiver.url, timeout="1s"))).startswith(
         f"localhost:{receiver.port}: no answer within 1 s; it is tried again"
     )
-    assert time.monotonic() - began < 3
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text",
     [
-        b"HTTP/1.1 200 OK" + b" " * 1000,
-        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000,
-        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+        b"HTTP/1.1 200 OK" + b" " * 10_000,
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 2000,
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 500,
     ],
 )
 def test_an_answer_that_drips_is_cut_off(receiver: Receiver, open_sink: Open, text: bytes) -> None:
     receiver.answer = dripping(text)
     began = time.monotonic()
     error = refused(open_sink(receiver.url, timeout="1s"))
-    assert 0.9 < time.monotonic() - began < 3
+    assert time.monotonic() - began > 0.9
     assert "no answer within 1 s" in str(error)
 
 
 def test_the_rest_of_an_answer_is_not_waited_for(receiver: Receiver, open_sink: Open) -> None:
-    receiver.answer = dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + b"x" * 1000, pause=0.005)
-    began = time.monotonic()
-    open_sink(receiver.url, timeout="5s").tell(EVENT)
-    assert time.monotonic() - began < 3
+    def never_ending(handler: Handler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
+        handler.receiver.stopping.wait()
+
+    receiver.answer = never_ending
+    open_sink(receiver.url, timeout="30s").tell(EVENT)  # raises if it waits
 
 
 @pytest.mark.parametrize(
@@ -224,12 +226,11 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_unless_it_is_trusted(t
         )
 
 
+@pytest.mark.timeout(60)
 def test_a_server_that_never_finishes_the_handshake_is_given_up(open_sink: Open) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        began = time.monotonic()
         error = refused(open_sink(f"https://127.0.0.1:{silent.getsockname()[1]}/", timeout="1s"))
         assert "no answer within 1 s" in str(error)
-        assert time.monotonic() - began < 3
 
 
 def test_plain_http_at_the_other_end_is_told(receiver: Receiver, open_sink: Open) -> None:
@@ -249,15 +250,15 @@ def test_a_certificate_that_cannot_be_read_is_told_at_the_start(
 
 
 def test_what_is_being_told_is_given_up_when_the_watcher_stops(receiver: Receiver, open_sink: Open) -> None:
-    receiver.answer = slow(30)
-    sink = open_sink(receiver.url, timeout="60s")
+    receiver.answer = slow(600)
+    sink = open_sink(receiver.url, timeout="5m")
     errors: list[HandoffError] = []
     telling = threading.Thread(target=lambda: errors.append(refused(sink)))
     telling.start()
     while not receiver.requests:
         time.sleep(0.01)
     sink.close()
-    telling.join(3)
+    telling.join(30)
     assert not telling.is_alive()
     assert "the watcher stops" in str(errors[0])
     assert "the watcher stops" in str(refused(sink))

@@ -13,24 +13,31 @@ from rich.console import Console
 from watcher import __version__, names
 from watcher.errors import Exit, UsageError, WatcherError
 from watcher.journal import FILE_NAME, Journal
+from watcher.logs.lines import Style
 from watcher.profile import Profile, load
 
 app = typer.Typer(
     name="irods-watcher",
     help="Gets finished microscope image sets out of the facility and into iRODS: whole, verified, credited.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
-ProfileArgument = Annotated[Path, typer.Argument(help="The instrument's profile (YAML).", show_default=False)]
+ProfileArgument = Annotated[
+    Path, typer.Argument(metavar="PROFILE", help="The instrument's profile (YAML).", show_default=False)
+]
 StateOption = Annotated[
     Path | None,
     typer.Option("--state", envvar="IRODS_WATCHER_STATE", help="The directory of the journal.", show_default=False),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Log every step.")]
+LogFormatOption = Annotated[
+    Style | None,
+    typer.Option("--log-format", help="How log lines look on stderr; absent: as it fits.", show_default=False),
+]
 
 
 def _version(wanted: bool) -> None:
@@ -69,6 +76,11 @@ def state_of(profile: Profile, state: Path | None) -> Path:
 
 def journal_only(state: Path | None) -> Journal:
     """The journal to look into when no profile is given. Raises UsageError if there is none, or several."""
+    return Journal(state_only(state))
+
+
+def state_only(state: Path | None) -> Path:
+    """The directory of that journal. Raises UsageError."""
     found = [state] if state else sorted(path.parent for path in _all_states().glob(f"*/{FILE_NAME}"))
     if not found:
         raise UsageError(
@@ -79,7 +91,7 @@ def journal_only(state: Path | None) -> Journal:
         raise UsageError(f"there are several journals:\n  {listed}\n", cure="say which with --state")
     if not (found[0] / FILE_NAME).exists():
         raise UsageError(f"{found[0]}: no journal is there", cure="check --state or IRODS_WATCHER_STATE")
-    return Journal(found[0])
+    return found[0]
 
 
 def known_profile(profile: Path | None, state: Path | None) -> Profile:

@@ -3,26 +3,28 @@
 import getpass
 import time
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from watcher.cli import completing
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
 from watcher.cli.carrying_out import carry_out
-from watcher.cli.console import set_up_logs
-from watcher.cli.requesting import ProfileOption, people_of, requests_of
+from watcher.cli.moments import moment
+from watcher.cli.requesting import ProfileOption
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
 from watcher.journal import Journal
 from watcher.journal.attributions import Order
-from watcher.model import ImageSet, Person, Resolution
+from watcher.logs.lines import set_up
+from watcher.model import ImageSet, Resolution
 from watcher.overview import records
 from watcher.overview.people import in_detail, in_one_line
 from watcher.pipeline.attribute import Attributor
 from watcher.profile import Profile
+from watcher.provenance import facility
 from watcher.provenance.registers import Registers
 
 #: Sets that are told of one by one.
@@ -31,9 +33,15 @@ _MOST = 20
 
 def attribute(
     which: Annotated[
-        list[str] | None, typer.Argument(help="Sets: name, identifier or collection.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Sets: name, identifier or collection.", show_default=False, autocompletion=completing.sets
+        ),
     ] = None,
-    request: Annotated[str | None, typer.Option(help="The request that they are for.", show_default=False)] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(help="The request that they are for.", show_default=False, autocompletion=completing.requests),
+    ] = None,
     scientist: Annotated[str | None, typer.Option(help="Whose images they are.", show_default=False)] = None,
     operator: Annotated[str | None, typer.Option(help="Who operated the instrument.", show_default=False)] = None,
     project: Annotated[str | None, typer.Option(help="The project.", show_default=False)] = None,
@@ -59,18 +67,19 @@ def attribute(
 
     Example: irods-watcher attribute --folder D:/Data/monday --request RQ4F7K2MT
     """
-    set_up_logs(verbose=False)
+    set_up(verbose=False)
     loaded = known_profile(profile, state)
     options = {"request": request, "scientist": scientist, "operator": operator, "project": project}
-    said = _checked({key: value for key, value in options.items() if value is not None}, loaded)
+    said = facility.checked({key: value for key, value in options.items() if value is not None}, loaded)
     place = state_of(loaded, state)
     zone = ZoneInfo(loaded.instrument.timezone) if loaded.instrument.timezone else None
     with Journal(place) as journal:
         if which:
             chosen = [journal.sets.find(word) for word in which]
         elif folder or name or since or until or unresolved:
-            limits = (_moment(since, zone, "since", last=False), _moment(until, zone, "until", last=True))
-            chosen = journal.sets.matching(folder and folder.absolute(), name, limits, unresolved=unresolved)
+            begin = moment(since, "--since", zone) if since is not None else None
+            end = moment(until, "--until", zone, last=True) if until is not None else None
+            chosen = journal.sets.matching(folder and folder.absolute(), name, (begin, end), unresolved=unresolved)
         else:
             raise UsageError("say which sets", cure="name them, or give --folder, --name, --since or --unresolved")
         if not chosen:
@@ -85,36 +94,6 @@ def attribute(
     carry_out(place, loaded, "tells the store", _is_told, Daemon.amend)
     with Journal(place) as journal:
         return _report(chosen, journal, json=json)
-
-
-def _checked(said: Mapping[str, str], profile: Profile) -> dict[str, str]:
-    """What is said, if the facility knows the request and the persons. Raises UsageError."""
-    found = dict(said)
-    if said.get("request"):
-        found["request"] = requests_of(profile).get(said["request"]).id
-    people = people_of(profile)
-    for key in ("scientist", "operator"):
-        word = said.get(key)
-        if word and people is None:
-            raise UsageError(
-                f"{profile.source}: this profile names no directory of persons",
-                cure="write for example `people: {directory: people.yaml}` into it",
-            )
-        if word and people and not isinstance(known := people.find(word), Person):
-            raise UsageError(f"--{key} {word}: {known}", cure="give a login, ORCID, e-mail address or name")
-    return found
-
-
-def _moment(text: str | None, zone: ZoneInfo | None, option: str, *, last: bool) -> float | None:
-    """Seconds since 1970; a day alone is its beginning, or its end. Raises UsageError."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"--{option} {text}: this is no time", cure="write one like 2026-11-27T09:00") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
-    return (moment + timedelta(days=1) if last and len(text) <= len("2026-11-27") else moment).timestamp()
 
 
 def _would_be(

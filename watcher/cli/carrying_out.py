@@ -9,6 +9,7 @@ from watcher.cli.app import say
 from watcher.cli.console import LogListener
 from watcher.daemon import Daemon
 from watcher.journal import Journal, watched_by
+from watcher.logs.lines import kept
 from watcher.profile import Profile
 
 #: How long in seconds the running watcher is waited for, and how often it is looked.
@@ -29,5 +30,5 @@ def carry_out(
                     return
             time.sleep(_OFTEN)
     if not watched_by(place):
-        with Journal(place, owned=True) as journal:
+        with Journal(place, owned=True) as journal, kept(place, profile.instrument.name):
             do(Daemon(profile, journal, LogListener()))

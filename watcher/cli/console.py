@@ -1,6 +1,5 @@
-"""What a person sees while the program works: log lines, and progress bars on a terminal. All of it on stderr."""
+"""What a person hears while the program works: the lines of the log, and progress bars on a terminal."""
 
-import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,31 +20,7 @@ from rich.progress import (
 
 from watcher.errors import Unforeseen, WatcherError
 from watcher.model import ImageSet, Member, State
-
-
-def set_up_logs(*, verbose: bool) -> None:
-    """Send structlog and the libraries' own logs to stderr, readable on a terminal, JSON lines elsewhere."""
-    terminal = sys.stderr.isatty()
-    # The libraries' debug logs would print whole payloads (irods/connection.py), so they never get below warnings.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s", force=True)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S" if terminal else "iso", utc=not terminal),
-            *_renderers(terminal),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=_StderrLogger,
-        cache_logger_on_first_use=False,
-    )
-
-
-def _renderers(terminal: bool) -> list[Any]:
-    if terminal:
-        return [structlog.dev.ConsoleRenderer(pad_event_to=24, exception_formatter=structlog.dev.plain_traceback)]
-    # In ASCII, because a name on a microscope's disk need not be text.
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=True)]
+from watcher.overview.attention import FLEET, MESSAGES, PING
 
 
 class LogListener:
@@ -55,8 +30,12 @@ class LogListener:
         self._log = structlog.get_logger()
 
     def moved(self, image_set: ImageSet) -> None:
-        say = self._log.info if image_set.state in {State.PUBLISHED, State.HELD} else self._log.debug
-        say(f"set.{image_set.state}", set=image_set.id, name=image_set.name, collection=image_set.collection)
+        about = {"set": image_set.id, "name": image_set.name}
+        if image_set.state is State.HELD:
+            self._log.error("set.held", **about, problem=image_set.reason)
+            return
+        say = self._log.info if image_set.state is State.PUBLISHED else self._log.debug
+        say(f"set.{image_set.state}", **about)
 
     def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
         """Bytes are no news for a log."""
@@ -69,10 +48,13 @@ class LogListener:
         say(event, set=image_set.id, name=image_set.name, problem=str(error), exc_info=exc_info)
 
     def trouble(self, where: str, what: str) -> None:
-        if what:
-            self._log.error("trouble", where=where, problem=what) if where != what else self._log.warning(what)
-        else:
+        if not what:
             self._log.info("recovered", where=where)
+        elif where == what:
+            self._log.warning(what)
+        else:
+            say = self._log.warning if where.startswith((MESSAGES, PING, FLEET)) else self._log.error
+            say("trouble", where=where, problem=what)
 
 
 class BarListener(LogListener):
@@ -124,15 +106,3 @@ def listening(members: Any) -> Iterator[LogListener]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield BarListener(progress, Totals(members))
-
-
-class _StderrLogger:
-    """Writes to whatever stderr is at that moment, which tests and services exchange."""
-
-    def __init__(self, *_: Any) -> None:
-        pass
-
-    def msg(self, message: str) -> None:
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - the log's one outlet
-
-    debug = info = warning = error = critical = msg

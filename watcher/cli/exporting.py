@@ -20,6 +20,7 @@ from rich.progress import (
 
 from watcher import profile as profiles
 from watcher.cli.app import StateOption, complain_plainly, known_profile, say, state_of
+from watcher.cli.completing import WhichSet
 from watcher.cli.requesting import ProfileOption
 from watcher.errors import UsageError, WatcherError
 from watcher.journal import FILE_NAME, Journal
@@ -34,7 +35,7 @@ _EXPORTABLE = {State.PUBLISHED, State.RELEASED, State.SUPERSEDED}
 
 
 def export(
-    which: Annotated[str, typer.Argument(help="Name, identifier or collection of a set.", show_default=False)],
+    which: WhichSet,
     to: Annotated[Path, typer.Option("--to", help="The folder to make the bag in.", show_default=False)],
     profile: Annotated[Path, typer.Option("--profile", "-p", help="The instrument's profile.", show_default=False)],
     state: StateOption = None,

@@ -14,10 +14,10 @@ import typer
 
 from watcher import names
 from watcher.cli.app import VerboseOption
-from watcher.cli.console import set_up_logs
 from watcher.clock import SystemClock
 from watcher.errors import Exit
 from watcher.gateway import Gateway, Start
+from watcher.logs.lines import set_up
 from watcher.profile import load
 
 #: Loaded once, for all watchers that are started from then on.
@@ -38,7 +38,7 @@ def gateway(
 
     Example: irods-watcher gateway /etc/irods-watcher
     """
-    set_up_logs(verbose=verbose)
+    set_up(verbose=verbose)
     stop, came = threading.Event(), set[int]()
     log, told = structlog.get_logger(), dict[str, str]()
 

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.live import Live
 from rich.table import Table
 
 from watcher import profile as profiles
-from watcher.cli.app import JsonOption, StateOption, journal_only, out, printable, say
+from watcher.cli.app import JsonOption, StateOption, complain_plainly, journal_only, out, printable, say
+from watcher.cli.completing import WhichSet
+from watcher.cli.moments import since as moment_since
 from watcher.errors import Exit
 from watcher.journal import Journal
+from watcher.journal.listing import Wanted
 from watcher.model import ImageSet, State
 from watcher.overview import handoffs, picture, records
 from watcher.overview.attention import Kind
@@ -38,6 +40,8 @@ from watcher.pipeline.orders import paused
 #: Things of one kind that `status` tells, and how often in seconds it is shown anew.
 _MOST = 10
 _ANEW = 2.0
+#: Sets that `list` shows if nobody says how many.
+_PAGE = 50
 
 
 def status(
@@ -57,7 +61,13 @@ def status(
             for line in _status(journal):
                 say(line)
             return Exit.OK
-        with Live(console=out(), auto_refresh=False) as live:
+        console = out()
+        if not console.is_terminal or console.is_dumb_terminal:  # where nothing that was printed can be shown anew
+            while True:
+                say("\n".join(_status(journal)) + "\n")
+                console.file.flush()
+                time.sleep(_ANEW)
+        with Live(console=console, auto_refresh=False) as live:
             while True:
                 live.update("\n".join(map(printable, _status(journal))), refresh=True)
                 time.sleep(_ANEW)
@@ -68,6 +78,8 @@ def _status(journal: Journal) -> Iterator[str]:
     now = picture.take(journal, time.time())
     yield picture.sentence(now)
     yield f"Watcher: {'running, ' + now.watcher if now.watcher else 'not running'}"
+    if now.page:
+        yield f"Page: {now.page}"
     if now.paused:
         yield str(paused(journal))
     if now.pace and (pace := picture.pace_words(now.pace)):
@@ -100,18 +112,38 @@ def _status(journal: Journal) -> Iterator[str]:
 
 
 def list_sets(
-    only: Annotated[list[State] | None, typer.Option("--in", help="Only sets in this state.")] = None,
+    only: Annotated[
+        list[State] | None, typer.Option("--in", help="Only in this state; again for more.", show_default=False)
+    ] = None,
+    name: Annotated[
+        str, typer.Option(help="Only with this in the name, collection or identifier.", show_default=False)
+    ] = "",
+    person: Annotated[
+        str, typer.Option(help="Only by somebody with this in the name, ORCID or user.", show_default=False)
+    ] = "",
+    since: Annotated[
+        str | None, typer.Option(help="Only what changed since, as in 2d or 2026-11-27.", show_default=False)
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=0, help="So many at most, 0: all; absent: 50, or all as JSON.", show_default=False)
+    ] = None,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
-    """All sets, and where each is.
+    """The sets, and where each is, what changed last first.
 
-    Example: irods-watcher list --in held
+    Example: irods-watcher list --in held --since 7d
     """
+    wanted = Wanted(tuple(only or ()), name, person, None if since is None else moment_since(since, time.time()))
+    most = (0 if json else _PAGE) if limit is None else limit
     with journal_only(state) as journal:
-        found = journal.sets.in_states(*(only or ()))
+        # One more, to know whether there are more.
+        found = journal.listing.page(wanted, most + 1 if most else -1)
+        more = bool(most) and len(found) > most
+        found = found[:most] if most else found
         if json:
-            records.emit(sets=[_record(one, journal) for one in found])
+            sets = [records.in_brief(one, journal.sets.members(one.id), journal) for one in found]
+            records.emit(sets=sets, more=more)
             return
         table = Table(box=None, pad_edge=False)
         for title in ("id", "name", "state", "since", "where, or what is missing"):
@@ -119,11 +151,13 @@ def list_sets(
         for one in found:
             since = when(one.published_at or one.completed_at or one.first_seen)
             table.add_row(one.id[9:17], one.name, plain(one.state), since, detail(one) or one.collection or "")
-        out().print(table if found else "No sets.")
+        out().print(table if found else "No such sets." if wanted != Wanted() else "No sets yet.")
+        if more:
+            complain_plainly(f"There are more than these {most}: --limit 0 shows all; --name, --since or --in, fewer.")
 
 
 def show(
-    which: Annotated[str, typer.Argument(help="Name, identifier or collection of a set.", show_default=False)],
+    which: WhichSet,
     state: StateOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -137,14 +171,7 @@ def show(
         members = journal.sets.members(one.id)
         history = journal.sets.history(one.id)
         if json:
-            record = _record(one, journal)
-            record["access"] = [
-                {"who": who, "level": level, "problem": problem}
-                for who, (level, problem) in sorted(journal.attributions.granted(one.id).items())
-            ]
-            record["changes"] = [asdict(change) for change in journal.attributions.changes(one.id)]
-            record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
-            records.emit(sets=[record])
+            records.emit(sets=[records.in_full(one, members, journal)])
             return
         say(f"{one.name} (version {one.version}): {plain(one.state)}")
         for title, value in (
@@ -173,11 +200,6 @@ def show(
             say(f"    {member.sha256 or 'not sent yet':64}  {member.target}")
         for at, to, note in history:
             say(f"  {when(at)}  {to}: {note}")
-
-
-def _record(one: ImageSet, journal: Journal) -> dict[str, Any]:
-    made_by, handoff = journal.attributions.record(one.id), journal.handoffs.of(one)
-    return records.of_set(one, journal.sets.members(one.id), made_by, handoff, journal.copies.of(one.id))
 
 
 def _who(one: ImageSet, journal: Journal) -> Iterator[str]:

@@ -4,17 +4,23 @@ import sys
 
 from watcher.cli import (
     attributing,
+    doctoring,
     exporting,
     gating,
+    logs,
     looking,
+    measuring,
+    notifying,
     orders,
     releasing,
     requesting,
     running,
+    schemas,
     setting_up,
     tracing,
     trying,
     verifying,
+    viewing,
     working,
 )
 from watcher.cli.app import app, run_app
@@ -22,6 +28,7 @@ from watcher.cli.app import app, run_app
 VERBS = (
     setting_up.init,
     setting_up.validate,
+    schemas.schema,
     tracing.observe,
     running.run,
     running.once,
@@ -31,6 +38,9 @@ VERBS = (
     looking.show,
     looking.explain,
     looking.inspect,
+    measuring.metrics,
+    logs.logs,
+    doctoring.doctor,
     exporting.export,
     exporting.fetch,
     verifying.verify,
@@ -47,7 +57,7 @@ VERBS = (
     trying.demo,
 )
 #: Those with verbs of their own.
-GROUPS = {"request": requesting.app, "session": working.app}
+GROUPS = {"request": requesting.app, "session": working.app, "notify": notifying.app, "fleet": viewing.app}
 for verb in VERBS:
     app.command(name="list" if verb is looking.list_sets else None)(verb)
 for name, group in GROUPS.items():

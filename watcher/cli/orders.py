@@ -7,16 +7,16 @@ from typing import Annotated
 import typer
 
 from watcher.cli.app import StateOption, journal_only, say
+from watcher.cli.completing import MaybeSet, WhichSet
 from watcher.errors import UsageError
 from watcher.model import State
 from watcher.pipeline import orders
 
-Which = Annotated[str, typer.Argument(help="Name or identifier of a set.", show_default=False)]
 Reason = Annotated[str, typer.Option(help="Why, for whoever asks later.")]
 
 
 def retry(
-    which: Annotated[str | None, typer.Argument(help="Name or identifier of a set.", show_default=False)] = None,
+    which: MaybeSet = None,
     everything: Annotated[bool, typer.Option("--all", help="All that need attention.")] = False,
     state: StateOption = None,
 ) -> None:
@@ -35,7 +35,7 @@ def retry(
             say("No set needs attention.")
 
 
-def skip(which: Which, reason: Reason = "a person said so", state: StateOption = None) -> None:
+def skip(which: WhichSet, reason: Reason = "a person said so", state: StateOption = None) -> None:
     """Leave a set out; its files stay where they are.
 
     Example: irods-watcher skip test-image --reason "only a focus test"
@@ -46,10 +46,10 @@ def skip(which: Which, reason: Reason = "a person said so", state: StateOption =
         say(f"{one.name}: it is left out; `irods-watcher retry {one.id[9:17]}` takes it in again")
 
 
-def hold(which: Which, reason: Reason = "a person said so", state: StateOption = None) -> None:
+def hold(which: WhichSet, reason: Reason = "a person said so", state: StateOption = None) -> None:
     """Send nothing of a set for now; what was sent stays closed to readers.
 
-    Example: irods-watcher hold 20260304_Actin_plate3 --reason "wrong folder"
+    Example: irods-watcher hold test-image --reason "wrong folder"
     """
     with journal_only(state) as journal:
         one = journal.sets.find(which)

@@ -9,12 +9,13 @@ import typer
 
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
 from watcher.cli.carrying_out import carry_out
-from watcher.cli.console import LogListener, set_up_logs
+from watcher.cli.console import LogListener
 from watcher.cli.requesting import ProfileOption
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
 from watcher.journal import Journal
 from watcher.journal.releases import Phase
+from watcher.logs.lines import set_up
 from watcher.model import ImageSet, State
 from watcher.overview import records
 from watcher.overview.words import amount, files, when
@@ -46,7 +47,7 @@ def release(
 
     Example: irods-watcher release --all --dry-run
     """
-    set_up_logs(verbose=False)
+    set_up(verbose=False)
     loaded = known_profile(profile, state)
     place = state_of(loaded, state)
     if log:
@@ -80,7 +81,7 @@ def restore(
 
     Example: irods-watcher restore 20260304_Actin_plate3
     """
-    set_up_logs(verbose=False)
+    set_up(verbose=False)
     loaded = known_profile(profile, state)
     place = state_of(loaded, state)
     with Journal(place) as journal:

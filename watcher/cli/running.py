@@ -15,35 +15,57 @@ import typer
 
 from watcher import osfacts
 from watcher import profile as profiles
-from watcher.cli.app import JsonOption, ProfileArgument, StateOption, VerboseOption, say, state_of
-from watcher.cli.console import LogListener, listening, set_up_logs
+from watcher.cli.app import (
+    JsonOption,
+    LogFormatOption,
+    ProfileArgument,
+    StateOption,
+    VerboseOption,
+    say,
+    state_of,
+)
+from watcher.cli.console import LogListener, listening
 from watcher.daemon import Daemon, Round
 from watcher.errors import Exit
 from watcher.journal import Journal
+from watcher.logs.lines import kept, set_up
 from watcher.model import ImageSet, State
 from watcher.overview import handoffs, records
 from watcher.overview.words import plain
 from watcher.profile import Profile
+from watcher.thumbnails import thumbnail
+from watcher.web.server import PageServer
+from watcher.web.site import Beside
 
 #: Of very many folders so many are named in the log.
 _NAMED = 10
 
 
-def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOption = False) -> int:
+def run(
+    profile: ProfileArgument,
+    state: StateOption = None,
+    verbose: VerboseOption = False,
+    log_format: LogFormatOption = None,
+) -> int:
     """Watch, and deliver every finished set, until stopped.
 
     Example: irods-watcher run lsm980.yaml
     """
-    set_up_logs(verbose=verbose)
+    set_up(verbose=verbose, style=log_format)
     loaded = profiles.load(profile)
     osfacts.lower_priority()
+    from watcher.metrics import Metrics  # imported here: only a program that stays is measured
+    from watcher.metrics.app import metrics_app
+
     with _journal(loaded, state) as journal, listening(journal.sets.members) as listener:
-        daemon = Daemon(loaded, journal, listener)
+        metrics = Metrics(journal, loaded.instrument.name)
+        daemon = Daemon(loaded, journal, metrics.counters.listening(listener), heard=metrics.counters.heard)
+        beside = Beside(thumbnail, {"/metrics": metrics_app(metrics)})
         with stopped_by_signals(daemon) as signals:
             log = structlog.get_logger()
             folders = [str(watch.path) for watch in loaded.watch[:_NAMED]]
             log.info("watching", instrument=loaded.instrument.name, folders=folders, of=len(loaded.watch))
-            daemon.run()
+            daemon.run(PageServer(loaded, journal.state, daemon.registers, daemon.trouble, beside=beside))
             log.info("stopped")
     return Exit.INTERRUPTED if signal.SIGINT in signals else Exit.OK
 
@@ -54,6 +76,7 @@ def once(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     json: JsonOption = False,
     verbose: VerboseOption = False,
+    log_format: LogFormatOption = None,
 ) -> int:
     """Deliver every set that is finished now, and end.
 
@@ -62,7 +85,7 @@ def once(
 
     Example: irods-watcher once lsm980.yaml --dry-run
     """
-    set_up_logs(verbose=verbose)
+    set_up(verbose=verbose, style=log_format)
     loaded = profiles.load(profile)
     if dry_run:
         return _dry_run(loaded, json=json)
@@ -134,7 +157,7 @@ def _exit_code(result: Round) -> Exit:
 
 @contextmanager
 def _journal(profile: Profile, state: Path | None) -> Iterator[Journal]:
-    with Journal(state_of(profile, state), owned=True) as journal:
+    with Journal(state_of(profile, state), owned=True) as journal, kept(journal.state, profile.instrument.name):
         if journal.set_aside:
             structlog.get_logger().warning(
                 "the journal was broken; it was set aside and is rebuilt from the disk and the store",

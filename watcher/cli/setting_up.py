@@ -9,7 +9,7 @@ from watcher import formats
 from watcher import profile as profiles
 from watcher.cli.app import JsonOption, say
 from watcher.errors import Exit, ProfileError, UsageError, WatcherError
-from watcher.notify import open_sinks
+from watcher.notify import open_channels, open_sinks
 from watcher.overview import records
 from watcher.profile.sample import sample
 from watcher.provenance.registers import Registers
@@ -75,7 +75,10 @@ def validate(
 def _check(path: Path, *, online: bool) -> None:
     profile = profiles.load(path)
     formats.checked(profile.sets.formats)
-    missing = [f"{path}: watch.path {watch.path} is not there" for watch in profile.watch if not watch.path.is_dir()]
+    cure = "make this folder, or write the right one there"
+    missing = [
+        f"{path}: watch.path {watch.path} is not there; {cure}" for watch in profile.watch if not watch.path.is_dir()
+    ]
     # What the profile names is as much of it as what stands in it.
     problems = [*missing, *Registers(profile).refresh().problems.values()]
     if problems:
@@ -84,5 +87,6 @@ def _check(path: Path, *, online: bool) -> None:
         from watcher.pipeline.destination import Destination
 
         open_sinks(profile)  # what they keep secret may be only in the environment of the service
+        open_channels(profile)
         for watch in profile.watch:
             open_store(profile).check(Destination(profile, watch).base, used=False)

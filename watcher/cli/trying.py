@@ -13,11 +13,12 @@ import typer
 from watcher import profile as profiles
 from watcher import simulate as microscope
 from watcher.cli.app import VerboseOption, say
-from watcher.cli.console import listening, set_up_logs
+from watcher.cli.console import listening
 from watcher.cli.running import stopped_by_signals
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError, WatcherError
 from watcher.journal import Journal
+from watcher.logs.lines import set_up
 from watcher.model import ImageSet, State
 from watcher.provenance import manifest
 
@@ -69,7 +70,7 @@ def demo(
 
     Example: irods-watcher demo
     """
-    set_up_logs(verbose=verbose)
+    set_up(verbose=verbose)
     _prepare(folder)
     say(f"A watcher starts on the empty folder {folder / 'data'}; a simulated microscope writes three sets into it.")
     with Journal(folder / "state", owned=True) as journal, listening(journal.sets.members) as listener:

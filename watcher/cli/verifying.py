@@ -11,12 +11,13 @@ from typing import Annotated, Final
 import typer
 
 from watcher.cli.app import JsonOption, StateOption, complain, known_profile, say, state_of
-from watcher.cli.console import LogListener, set_up_logs
+from watcher.cli.console import LogListener
 from watcher.cli.requesting import ProfileOption
 from watcher.cli.running import stopped_by_signals
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
 from watcher.journal import Journal
+from watcher.logs.lines import set_up
 from watcher.model import ImageSet, State
 from watcher.overview import records
 from watcher.overview.words import plain, sets
@@ -45,7 +46,7 @@ def verify(
 
     Example: irods-watcher verify --sample 100 --deep
     """
-    set_up_logs(verbose=False)
+    set_up(verbose=False)
     if sum((bool(which), everything, bool(sample))) != 1:
         raise UsageError("say which sets", cure="name them, or give --all or --sample N")
     loaded = known_profile(profile, state)
@@ -90,7 +91,7 @@ def adopt(
 
     Example: irods-watcher adopt D:/Data/2024
     """
-    set_up_logs(verbose=False)
+    set_up(verbose=False)
     loaded = known_profile(profile, state)
     place = folder.resolve()
     if not any(place.is_relative_to(watch.path.resolve()) for watch in loaded.watch):

@@ -11,11 +11,13 @@ from typing import Self
 from watcher.journal.attributions import Attributions
 from watcher.journal.collections import Collections
 from watcher.journal.copies import Copies, Copy
-from watcher.journal.database import FILE_NAME, Database, Owner, state_error, watched_by
+from watcher.journal.database import FILE_NAME, Database, Owner, holder, state_error, watched_by
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
+from watcher.journal.listing import Listing
 from watcher.journal.looks import Look, Looks
+from watcher.journal.notices import Notices
 from watcher.journal.releases import Releases
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
@@ -30,13 +32,16 @@ __all__ = [
     "Files",
     "Handoffs",
     "Journal",
+    "Listing",
     "Look",
     "Looks",
+    "Notices",
     "Outbox",
     "Owner",
     "Releases",
     "Sessions",
     "Sets",
+    "holder",
     "watched_by",
 ]
 
@@ -68,6 +73,7 @@ class Journal:
             raise
         self.files = Files(self.database)
         self.sets = Sets(self.database)
+        self.listing = Listing(self.database)
         self.collections = Collections(self.database, self.sets)
         self.sessions = Sessions(self.database)
         self.attributions = Attributions(self.database)
@@ -75,6 +81,7 @@ class Journal:
         self.handoffs = Handoffs(self.database)
         self.copies = Copies(self.database)
         self.looks = Looks(self.database)
+        self.notices = Notices(self.database)
         self.releases = Releases(self.database, state)
 
     @contextlib.contextmanager
@@ -109,6 +116,10 @@ class Journal:
                 sql.execute(f"UPDATE looked_at SET {column} = ?1 WHERE {column} > ?1", (now,))
             for change in ("look_at = ?1 WHERE look_at > ?1 + 3600", "since = ?1 WHERE since > ?1"):
                 sql.execute(f"UPDATE handoff SET {change}", (now,))
+            sql.execute("UPDATE addressee SET told_at = ?1 WHERE told_at > ?1", (now,))
+            for column in ("seen_at", "gone_at"):
+                sql.execute(f"UPDATE notice SET {column} = ?1 WHERE {column} > ?1", (now,))
+            sql.execute("UPDATE good_news SET at = ?1 WHERE at > ?1", (now,))
 
     def note(self, name: str, value: object) -> None:
         """Remember one fact for whoever looks: a heartbeat, the state of the store, what a sweep found."""

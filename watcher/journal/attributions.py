@@ -52,6 +52,12 @@ class Attributions:
         rows = self._database.rows("SELECT state, count(*) FROM attribution WHERE state IS NOT NULL GROUP BY state")
         return {Resolution(state): number for state, number in rows}
 
+    def open(self) -> int:
+        """Of how many sets in the store it is not known, or not wholly, who made them."""
+        open_states = tuple(one for one in Resolution if one is not Resolution.RESOLVED)
+        query = f"SELECT count(*) FROM attribution WHERE state IN ({', '.join('?' * len(open_states))})"
+        return int(self._database.rows(query, open_states)[0][0])
+
     def orders(self, set_id: str) -> list[Order]:
         """What persons said of the set, the oldest first."""
         rows = self._database.rows("SELECT orders FROM attribution WHERE set_id = ?", (set_id,))

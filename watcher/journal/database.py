@@ -7,9 +7,9 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -68,13 +68,21 @@ def watched_by(state: Path) -> str | None:
         return None
 
 
-def _holder(state: Path) -> str:
+def holder(state: Path) -> Mapping[str, Any] | None:
+    """The process that last became the watcher of this journal: `pid`, `host` and `since`; None if nobody knows."""
     try:
-        holder = json.loads((state / _HOLDER).read_text(encoding="utf-8"))
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(holder["since"]))
-        return f"process {holder['pid']} on {holder['host']}, since {since}"
-    except (OSError, ValueError, KeyError, TypeError):
+        found = json.loads((state / _HOLDER).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and {"pid", "host", "since"} <= found.keys() else None
+
+
+def _holder(state: Path) -> str:
+    found = holder(state)
+    if found is None:
         return "it has not said which"
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(found["since"]))
+    return f"process {found['pid']} on {found['host']}, since {since}"
 
 
 class Database:
@@ -117,6 +125,17 @@ class Database:
         """All rows that a question gives."""
         with self._lock, self._errors_named():
             return self._connection.execute(query, values).fetchall()
+
+    def version(self) -> object:
+        """Something that is another one after each change, by whichever process or connection (sqlite.org/pragma)."""
+        with self._lock, self._errors_named():
+            by_others = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            return by_others, self._connection.total_changes
+
+    def verdict(self) -> str:
+        """What SQLite says is broken in the file, "" if nothing is."""
+        found = str(self.rows("PRAGMA quick_check(1)")[0][0])
+        return "" if found == "ok" else found
 
     def shrink(self, pages: int) -> bool:
         """Give up to so many free pages back to the disk, and say whether there are more. Not within a transaction."""

@@ -188,14 +188,44 @@ ALTER TABLE image_set ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 UPDATE image_set SET files = (SELECT count(*) FROM member WHERE set_id = image_set.id),
                      bytes = (SELECT coalesce(sum(size), 0) FROM member WHERE set_id = image_set.id);
 CREATE INDEX image_set_changed ON image_set (last_change, id);
+CREATE INDEX image_set_state_changed ON image_set (state, last_change, id);
 CREATE INDEX image_set_published ON image_set (published_at) WHERE published_at IS NOT NULL;
 CREATE INDEX history_at ON history (at, state);
 CREATE INDEX attribution_problem ON attribution (set_id, problem) WHERE problem <> '';
 CREATE INDEX handoff_state ON handoff (agent, state);
 """
 
-# The local copy: where else each set is, what was looked at again, what was put aside and removed here.
+# What people were told, and of which sets they are to hear that they are safe.
 _FIFTH = """
+CREATE TABLE notice (
+    addressee TEXT NOT NULL,
+    key TEXT NOT NULL,
+    what TEXT NOT NULL,
+    since REAL,
+    urgent INTEGER NOT NULL,
+    set_id TEXT NOT NULL,
+    seen_at REAL NOT NULL,
+    gone_at REAL,
+    knows TEXT NOT NULL,
+    alarmed INTEGER NOT NULL,
+    PRIMARY KEY (addressee, key)
+) WITHOUT ROWID;
+CREATE TABLE addressee (
+    name TEXT PRIMARY KEY,
+    told_at REAL NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE good_news (
+    set_id TEXT NOT NULL REFERENCES image_set (id),
+    addressee TEXT NOT NULL,
+    at REAL NOT NULL,
+    told_at REAL,
+    PRIMARY KEY (set_id, addressee)
+) WITHOUT ROWID;
+CREATE INDEX good_news_waiting ON good_news (addressee, at) WHERE told_at IS NULL;
+"""
+
+# The local copy: where else each set is, what was looked at again, what was put aside and removed here.
+_SIXTH = """
 ALTER TABLE image_set ADD COLUMN replicas INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE copy (
     set_id TEXT NOT NULL REFERENCES image_set (id),
@@ -250,7 +280,7 @@ CREATE INDEX removal_of_set ON removal (set_id);
 """
 
 #: Step n takes a journal of version n to version n + 1; a step that was released is never changed.
-MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+MIGRATIONS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 
 
 def migrate(connection: sqlite3.Connection, path: object) -> None:

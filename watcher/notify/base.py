@@ -1,6 +1,7 @@
-"""The Sink protocol: another program that is told of published sets."""
+"""The protocols: a Sink is another program that is told of published sets, a Channel a way to people."""
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from watcher.model import Event
 
@@ -30,4 +31,38 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Tell nothing more, and give up what is being told if that can be done."""
+        ...
+
+
+#: What a message is about; some services show it as a colour.
+Tone = Literal["failure", "warning", "success", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What people are told, as plain text."""
+
+    title: str
+    text: str
+    kind: Tone = "info"
+
+
+class Channel(Protocol):
+    """One way to people, used by one thread; only `close` may come from another one.
+
+    `name` is what the journal calls it, without anything secret.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def send(self, message: Message, to: str = "") -> None:
+        """Send a message; `to` is an e-mail address, if the channel goes to persons. Raises NotifierAway.
+
+        It takes a limited time. A message whose sending failed may have arrived.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up what is being sent, if that can be done."""
         ...

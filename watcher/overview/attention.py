@@ -22,6 +22,12 @@ _SOON: Final = 24 * 3600.0
 _LATER: Final = 7 * 24 * 3600.0
 #: Where trouble is told in more detail by what is noted elsewhere.
 _TOLD_ELSEWHERE: Final = ("store", "hand-off ")
+#: Begins the name of trouble with a way to people, before the way.
+MESSAGES: Final = "messages by "
+#: And that of trouble with the dead man's switch.
+PING: Final = "ping"
+#: And with the facility view.
+FLEET: Final = "fleet"
 
 
 class Kind(StrEnum):
@@ -38,10 +44,16 @@ class Kind(StrEnum):
     ARCHIVE = "archive"
     COPY = "copy"
     AUDIT = "audit"
+    NOTIFY = "notify"
 
 
-#: What trouble is about that begins with this word.
-_KINDS: Final = {"copy": Kind.COPY, "audit": Kind.AUDIT}
+_KINDS: Final = {
+    **dict.fromkeys(("registers ", "attribution "), Kind.PEOPLE),
+    **dict.fromkeys((MESSAGES, PING, FLEET), Kind.NOTIFY),
+    "copy ": Kind.COPY,
+    "audit": Kind.AUDIT,
+    "page": Kind.WATCHER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +69,37 @@ class Attention:
     since: float | None = None
     urgent: bool = True
     set_id: str = ""
+
+
+def what_to_do(one: Attention) -> str:
+    """What a person does about it, in a sentence."""
+    match one.kind:
+        case Kind.SET if one.set_id:
+            return say("Look at the set; mend what is wrong at the instrument, then retry it, or skip it.")
+        case Kind.SET:
+            return say("Look at the list of what needs attention.")
+        case Kind.STORE:
+            return say("Images are safe on this disk meanwhile; leave them there until this is over.")
+        case Kind.WATCHER:
+            return say("Tell whoever looks after the watcher: it should be looked at, or started again.")
+        case Kind.FOLDER:
+            return say("See that the disk or share is there and that the watcher may read it.")
+        case Kind.DISK:
+            return say("Clear away sets for which the column “Safe to delete here” says yes.")
+        case Kind.COPY:
+            return say("See that the other place is there; it is served by itself when it is back.")
+        case Kind.AUDIT:
+            return say("Keep the files that are still here, and ask the administrator of the store to look at it.")
+        case Kind.PEOPLE:
+            return say("Correct the file that is named; it is read again by itself.")
+        case Kind.ACCESS:
+            return say("Ask the iRODS administrator whether that user or group is there; it is tried again by itself.")
+        case Kind.HANDOFF:
+            return say("The images are safe; ask whoever runs that program.")
+        case Kind.ARCHIVE:
+            return say("Tell the iRODS administrator; nothing of it is needed any more.")
+        case Kind.NOTIFY:
+            return say("The images are safe; `irods-watcher notify test` tries the ways to people.")
 
 
 def attentions(journal: Journal, now: float, *, watched: bool) -> list[Attention]:
@@ -112,8 +155,7 @@ def _troubles(journal: Journal) -> Iterator[Attention]:
     for where, (what, since) in journal.troubles().items():
         if where.startswith(_TOLD_ELSEWHERE):
             continue
-        people = where.startswith(("registers ", "attribution "))
-        kind = Kind.PEOPLE if people else _KINDS.get(where.split(" ", 1)[0], Kind.FOLDER)
+        kind = next((kind for begin, kind in _KINDS.items() if where.startswith(begin)), Kind.FOLDER)
         yield Attention(f"trouble:{where}", kind, what, since, urgent=where == "watch")
 
 

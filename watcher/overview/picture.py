@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from watcher.journal import Backlog, Journal, watched_by
 from watcher.journal.sessions import WorkSession
-from watcher.model import UNDER_WAY, ImageSet, Resolution, State
+from watcher.model import UNDER_WAY, ImageSet, State
 from watcher.overview import words
 from watcher.overview.attention import Attention, attentions
 from watcher.overview.language import say, say_many
@@ -49,6 +49,7 @@ class Overview:
     instrument: str
     version: str
     watcher: str | None
+    page: str | None
     heartbeat: float | None
     paused: bool
     store_problem: str
@@ -103,16 +104,17 @@ def take(journal: Journal, now: float) -> Overview:
     counts, watcher, watching = journal.sets.counts(), watched_by(journal.state), journal.noted("watching")
     watching = watching if isinstance(watching, dict) else {}
     heartbeat, pace = journal.noted("heartbeat"), journal.noted("pace")
+    page = journal.noted("page") if watcher else None
     rate, under_way = _sending(journal, now) if watcher else (0.0, {})
     open_sets = journal.sets.in_states(*UNDER_WAY, limit=_BARS)
     growing = [journal.sets.maybe(set_id) for set_id in under_way if set_id not in {one.id for one in open_sets}]
     sending = [_bar(one, journal, under_way) for one in (*open_sets, *filter(None, growing))]
-    unattributed = sum(n for how, n in journal.attributions.counts().items() if how is not Resolution.RESOLVED)
     return Overview(
         now,
         str(watching.get("instrument", "")),
         str(watching.get("version", "")),
         watcher,
+        str(page["address"]) if isinstance(page, dict) else None,
         heartbeat if isinstance(heartbeat, float) else None,
         orders.paused(journal) is not None,
         str(journal.noted("store") or ""),
@@ -125,7 +127,7 @@ def take(journal: Journal, now: float) -> Overview:
         pace if watcher and isinstance(pace, dict) else None,
         tuple(disks(journal)),
         tuple(journal.sessions.between(now, now)),
-        unattributed,
+        journal.attributions.open(),
         journal.sets.last_published(),
         journal.sets.oldest_open(),
         tuple(journal.outbox.backlogs()),
@@ -172,11 +174,11 @@ def pace_words(pace: Mapping[str, Any]) -> str:
     return say("At most {rate} are sent in a second.", rate=rate)
 
 
-def safe_to_delete(one: ImageSet) -> bool | None:
+def safe_to_delete(one: ImageSet, journal: Journal) -> bool | None:
     """Whether the local files may be cleared as far as this program knows; None if there are none to clear."""
     if one.cleared or one.state in {State.RELEASED, State.SUPERSEDED}:
         return None
-    return one.state is State.PUBLISHED
+    return one.state is State.PUBLISHED and not journal.looks.of(one.id).drift
 
 
 def _sending(journal: Journal, now: float) -> tuple[float, dict[str, int]]:

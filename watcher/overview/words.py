@@ -5,20 +5,20 @@ from collections.abc import Sequence
 
 from watcher.journal import Copy
 from watcher.model import ImageSet, State
-from watcher.overview.language import say, say_many
+from watcher.overview.language import later, say, say_many
 
 #: The states in words that nobody has to look up.
 PLAIN = {
-    State.GROWING: "still being written",
-    State.COMPLETE: "finished, to be checked",
-    State.VALID: "checked, to be sent",
-    State.DELIVERED: "sent, to be verified",
-    State.VERIFIED: "verified, to be published",
-    State.PUBLISHED: "safe in the archive",
-    State.RELEASED: "safe in the archive, removed here",
-    State.HELD: "needs attention",
-    State.SKIPPED: "left out",
-    State.SUPERSEDED: "replaced by a later version",
+    State.GROWING: later("still being written"),
+    State.COMPLETE: later("finished, to be checked"),
+    State.VALID: later("checked, to be sent"),
+    State.DELIVERED: later("sent, to be verified"),
+    State.VERIFIED: later("verified, to be published"),
+    State.PUBLISHED: later("safe in the archive"),
+    State.RELEASED: later("safe in the archive, removed here"),
+    State.HELD: later("needs attention"),
+    State.SKIPPED: later("left out"),
+    State.SUPERSEDED: later("replaced by a later version"),
 }
 
 
@@ -65,6 +65,11 @@ def some(names: Sequence[str], most: int = 10) -> str:
     """The first of many names."""
     more = say(" and {number} more", number=len(names) - most) if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def printable(text: str) -> str:
+    """The text, with what cannot be sent or kept of a file's name as its code."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def when(seconds: float | None) -> str:

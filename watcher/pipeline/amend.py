@@ -139,6 +139,8 @@ class Amendments:
             attributions.written(image_set.id, attribution, revision, again)
             if changed:
                 self._journal.copies.want_anew(image_set.id)
+                if self._profile.notify.mail:
+                    self._journal.notices.is_safe(image_set.id, now)
                 announce_attribution(image_set, attribution, self._journal, self._profile, now)
 
     def _crate(

@@ -1,7 +1,7 @@
 """Which set in the journal a group of files is: a new one, one that grows, or one that changed after delivery."""
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +19,14 @@ _DONE = frozenset({State.PUBLISHED, State.RELEASED})
 class Census:
     """Enters groups of one watched folder into the journal; each call leaves the journal consistent.
 
-    `settle` is the folder's, in seconds: a set is not judged sooner after a change.
+    `settle` is the folder's, in seconds: a set is not judged sooner after a change. `held` hears of
+    those that need a person.
     """
 
     root: Path
     journal: Journal
     settle: float = 0.0
+    held: Callable[[ImageSet], None] = lambda _: None
 
     def enter(self, groups: Iterable[Group], now: float) -> list[tuple[ImageSet, Group]]:
         """Give each group its set, and return those that grow, with their groups. Raises StaleSet."""
@@ -50,7 +52,7 @@ class Census:
             if image_set.claimed:
                 reason += f"; what was sent of it until then is in {image_set.collection}"
             with contextlib.suppress(StaleSet):  # somebody else has just moved it: it is seen again
-                sets.advance(image_set, State.HELD, now, reason, reason=reason)
+                self.held(sets.advance(image_set, State.HELD, now, reason, reason=reason))
 
     def _set_for(self, group: Group, look: "_Look", now: float) -> ImageSet:
         """The set that the files have had so far; never one that another group was just given."""

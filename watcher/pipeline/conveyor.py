@@ -61,6 +61,8 @@ class Conveyor:
         self._wakes = [threading.Event() for _ in range(max(2, crew.workers))]
         self._carriers: list[threading.Thread] = []
         self._mistakes: list[Exception] = []
+        #: When a carrier last began or ended something, or had nothing to do.
+        self.stirred_at = clock.now()
 
     def start(self, died: Callable[[], None]) -> None:
         """Begin; `died` is called if a mistake of the program ends a carrier."""
@@ -89,6 +91,7 @@ class Conveyor:
         try:
             while not self._stop.is_set():
                 wake.clear()
+                self.stirred_at = self._clock.now()
                 wait = self.round(most)
                 if wait and not self._stop.is_set():
                     self._clock.wait(wait, wake)

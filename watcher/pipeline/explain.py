@@ -87,7 +87,7 @@ def explain(path: Path, profile: Profile) -> Explanation:
                 lanes = _lanes(members, store.lanes(), workers_for(profile))
                 return Explanation(path, "", group, verdict, collection, profile.complete.early, lanes)
     if not path.exists():
-        return Explanation(path, "there is no such file")
+        return Explanation(path, "there is no such file; check its name and folder")
     return Explanation(path, "it is not watched: a temporary name, a link, or left out by include or exclude")
 
 

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from watcher.clock import Clock
 from watcher.errors import Conflict, FixityError, JournalError, Paused, SourceError, StoreBusy, WatcherError
 from watcher.journal import Copy, Journal
 from watcher.model import IDENTIFIER, STATE, UPLOADING, Avu, FileFacts, ImageSet, Member
+from watcher.pipeline.copies import Do
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.deliver import collection_of, source_of
 from watcher.pipeline.duties import Trouble
@@ -21,8 +23,9 @@ from watcher.pipeline.elsewhere import Elsewhere
 from watcher.pipeline.patience import LONGEST_WAIT, SOON, pause_after
 from watcher.pipeline.plan import Errand, Lane, plan
 from watcher.pipeline.retrieve import FromStore, content_of, published_manifest
-from watcher.pipeline.sharing import Relay, Spent
+from watcher.pipeline.sharing import Relay, Sharing, Spent
 from watcher.pipeline.verify import replicas_of, wanting
+from watcher.profile import MAIN
 from watcher.provenance import manifest
 from watcher.provenance.credits import is_credit
 from watcher.provenance.handoff import CONVERSATION
@@ -279,6 +282,21 @@ class Mirror:
             if error.store_wide:
                 raise _MainAway from error
             raise
+
+
+@dataclass(frozen=True, slots=True)
+class Crews:
+    """The crew of the main store, and those of the further ones by name, with what brings sets there."""
+
+    main: Crew
+    others: Mapping[str, Crew]
+    mirrors: Sequence[Mirror]
+    sharing: Sharing
+
+    @property
+    def asking(self) -> Mapping[str, Do]:
+        """How each store is asked, by its name."""
+        return {name: crew.do for name, crew in {MAIN: self.main, **self.others}.items()}
 
 
 class _Reader:

@@ -6,7 +6,7 @@ from typing import Final
 from tenacity import RetryCallState, Retrying, wait_exponential
 from tenacity.wait import wait_base
 
-from watcher.errors import FixityError, SinkAway, SourceUnreadable, StoreBusy, WatcherError
+from watcher.errors import FixityError, NotifierAway, SinkAway, SourceUnreadable, StoreBusy, WatcherError
 
 #: The longest time in seconds between two attempts at what may pass.
 LONGEST_WAIT: Final = 60.0
@@ -25,6 +25,8 @@ _KINDS: Final[tuple[tuple[type[WatcherError], wait_base], ...]] = (
     (SourceUnreadable, wait_exponential(multiplier=5, max=LONGEST_WAIT)),
     # Another program has all the time that it takes: nothing but its own work waits for it.
     (SinkAway, wait_exponential(multiplier=1, max=5 * LONGEST_WAIT)),
+    # A mail server that wants a sender to come again later means minutes (greylisting).
+    (NotifierAway, wait_exponential(multiplier=LONGEST_WAIT / 2, max=15 * LONGEST_WAIT)),
     (WatcherError, wait_exponential(multiplier=1, max=LONGEST_WAIT)),
 )
 

@@ -28,6 +28,8 @@ class Progress:
         self._total = 0
         self._rounds: deque[tuple[float, int]] = deque()
         self._noted: object = None
+        #: When bytes were last sent.
+        self.sent_at = clock.now()
 
     def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
         """So many more bytes of a member have been sent; negative ones did not count after all."""
@@ -39,11 +41,18 @@ class Progress:
             else:
                 members.pop(member.path, None)
             self._total += max(0, count)
+            self.sent_at = self._clock.now()
 
     def over(self, set_id: str) -> None:
         """Nothing of this set is under way any more."""
         with self._lock:
             self._under_way.pop(set_id, None)
+
+    @property
+    def sending(self) -> bool:
+        """Whether a member is under way."""
+        with self._lock:
+            return any(self._under_way.values())
 
     def round(self) -> float:
         """Note how far it is, if that changed. Raises JournalError."""

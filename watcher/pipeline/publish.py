@@ -43,6 +43,8 @@ def publish(
         else:
             again = now + mend_after(0) if shut_out else None
             journal.attributions.written(image_set.id, attribution, revision, again)
+            if profile.notify.mail:
+                journal.notices.is_safe(image_set.id, now)
         note = f"{len(members)} files in {image_set.collection}"
         journal.copies.want(image_set.id, [copy.called for copy in profile.copies])
         moved = journal.sets.advance(

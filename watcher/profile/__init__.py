@@ -15,7 +15,9 @@ from watcher.profile.models import (
     Sets,
     Watch,
 )
+from watcher.profile.notify import Notify, Ping
 from watcher.profile.secret import Secret
+from watcher.profile.web import Web
 
 __all__ = [
     "MAIN",
@@ -28,10 +30,13 @@ __all__ = [
     "IrodsCopy",
     "IrodsStore",
     "Limits",
+    "Notify",
+    "Ping",
     "Profile",
     "Secret",
     "Sets",
     "Watch",
+    "Web",
     "Webhook",
     "load",
 ]

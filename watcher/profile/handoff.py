@@ -31,7 +31,7 @@ def parts_of(url: str, encrypted: str, plain: str, unencrypted: str | None) -> S
         raise ValueError(f"this is no address; write one like {encrypted}://agent.example") from None
     if parts.scheme not in {encrypted, plain} or not host or re.search(r"[\x00-\x20\x7f]", url):
         raise ValueError(f"this is no address; write one like {encrypted}://agent.example")
-    if parts.scheme == plain and not _is_here(host) and host != (unencrypted or "").lower():
+    if parts.scheme == plain and not is_here(host) and host != (unencrypted or "").lower():
         raise ValueError(
             f"{plain}:// to {host} can be read on the way; write {encrypted}://, or `unencrypted: {host}` beside it if "
             "everybody who could read it may"
@@ -39,7 +39,7 @@ def parts_of(url: str, encrypted: str, plain: str, unencrypted: str | None) -> S
     return parts
 
 
-def _is_here(host: str) -> bool:
+def is_here(host: str) -> bool:
     """Whether what is sent to this host never leaves this computer, whatever any name server says."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -15,14 +15,17 @@ from watcher.errors import NameRefused
 from watcher.profile.audit import Audit
 from watcher.profile.base import Glob, LocalPath, Section, Text, written
 from watcher.profile.capture import Capture
+from watcher.profile.fleet import Fleet
 from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
+from watcher.profile.notify import Notify
 from watcher.profile.people import People
 from watcher.profile.release import Release
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
 from watcher.profile.units import Duration
+from watcher.profile.web import Web
 from watcher.profile.wording import did_you_mean
 
 
@@ -57,10 +60,14 @@ def _can_be_filled_or_absent(text: str) -> str:
     return _can_be_filled(text) if text else text
 
 
+#: What an instrument is called.
+InstrumentName = Annotated[Text, AfterValidator(_one_name)]
+
+
 class Instrument(Section):
     """The instrument that this profile is for."""
 
-    name: Annotated[Text, AfterValidator(_one_name)] = Field(
+    name: InstrumentName = Field(
         description="A short name without /; {instrument} in a collection.", examples=["LSM980-2"]
     )
     manufacturer: Text | None = Field(default=None, description="Who made the instrument.", examples=["Zeiss"])
@@ -278,6 +285,21 @@ class Document(Section):
         default_factory=Handoff,
         description="Which other programs are told of published sets; absent: none.",
         examples=[{"agent": "omero"}],
+    )
+    notify: Notify = Field(
+        default_factory=Notify,
+        description="Which people are told what needs them; absent: nobody.",
+        examples=[{"apprise": [{"env": "NOTIFY_FACILITY"}]}],
+    )
+    fleet: Fleet | None = Field(
+        default=None,
+        description="The facility view that this watcher reports to; absent: none.",
+        examples=[{"url": "https://fleet.example.org/", "secret": {"env": "FLEET_SECRET"}}],
+    )
+    web: Web = Field(
+        default_factory=Web,
+        description="The page that shows all this; absent: on this computer alone.",
+        examples=[{"port": 8765}],
     )
 
     copies: tuple[Annotated[IrodsCopy | FolderCopy, Field(discriminator="kind")], ...] = Field(

@@ -38,6 +38,7 @@ class PeopleColumns(Section):
     logins: str = _column("logins", "Logins, parted by spaces or semicolons.")
     paths: str = _column("paths", "Names of folders that mean this person, parted by semicolons.")
     staff: str = _column("staff", "yes, if the person operates instruments for others.")
+    messages: str = _column("messages", "What the person is told by e-mail: problems, safe, or both.")
 
 
 class BookingColumns(Section):

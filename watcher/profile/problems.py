@@ -24,13 +24,11 @@ class Problem(NamedTuple):
 class Wording:
     """What can be said of a kind of file: its sections, derived from the model of the whole.
 
-    `later` are keys that this version does not know yet, with what it does not do, to finish "this version does not".
     Of a section that may be of several kinds, its key `kind` says which.
     """
 
-    def __init__(self, root: type[BaseModel], later: Mapping[str, str] | None = None) -> None:
+    def __init__(self, root: type[BaseModel]) -> None:
         self._root = root
-        self.later = later or {}
 
     @cached_property
     def sections(self) -> dict[str, tuple[type[BaseModel], ...]]:
@@ -98,7 +96,7 @@ def _sentence(details: ErrorDetails, route: Route, data: Any, wording: Wording) 
             return str(context["error"])
         case "at_key":
             return str(context["message"])
-        case "literal_error":
+        case "literal_error" | "enum":
             return f"{given!r} is none of {context['expected']}"
         case "int_type":
             return f"{given!r} is not a whole number (no quotes, no zeros before it); {example}"
@@ -129,8 +127,6 @@ def _example(route: Route, data: Any, wording: Wording) -> str:
 
 
 def _unknown_key(key: str, route: Route, data: Any, wording: Wording) -> str:
-    if len(route) == 1 and key in wording.later:
-        return f"this version does not {wording.later[key]} yet; take this out of the profile"
     known = wording.section(route, data).model_fields
     kinds = wording.sections.get(".".join(part for part in route[:-1] if isinstance(part, str)), ())
     if len(kinds) > 1 and any(key in model.model_fields for model in kinds):

@@ -67,6 +67,31 @@ watch:
 #   amqp: null                        # as in {{url: {{env: AMQP_URL}}, exchange: image-sets}}
 #   omero: null                       # files for an in-place import, as in {{mount: /mnt/irods}}
 
+# notify:
+#   apprise: []                       # addresses of Apprise for the facility, as in [{{env: NOTIFY_FACILITY}}]
+#   mail: null                        # the mail server for persons who want to be told, as in {{env: NOTIFY_MAIL}}
+#   ping: null                        # a dead man's switch, as in {{url: {{env: PING_URL}}}}
+#   quiet: null                       # when nobody is told, as in "22:00-07:00"
+#   urgent_in_quiet: false            # but what is urgent, then too
+#   every: 1h                         # what is not urgent is told once in so long at most
+#   page: null                        # the address of the status page, for the messages
+#   unencrypted: null                 # the one host that may be told without encryption, as in smtp.lan
+
+# fleet: null                         # a page with all instruments that this one reports to, as in
+#                                     # {{url: "https://fleet.example.org/", secret: {{env: FLEET_SECRET}}}}
+
+# web:
+#   enabled: true                     # false: no page
+#   port: 8765                        # the page is at http://127.0.0.1:8765
+#   listen: 127.0.0.1                 # on any other address it needs a password and TLS, or a proxy
+#   hosts: []                         # by which other names browsers reach it, as in [scope1.example.org]
+#   actions: true                     # whether anything can be ordered there
+#   people: false                     # whether names are shown to those without a password
+#   password: null                    # as in {{env: PAGE_PASSWORD}}; null: whoever is at this computer may order
+#   proxy: null                       # as in {{header: X-Remote-User, address: 10.0.0.5}}
+#   certificate: null                 # for TLS, as in /etc/irods-watcher/page.pem
+#   key: null                         # its key
+
 # release: null                       # null: local files are never removed; else as in {{after: 7d, copies: 2}}
 # audit: null                         # null: sets are verified again when you ask; else as in {{every: 7d, deep: 180d}}
 

@@ -7,16 +7,18 @@ import json
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel
+
 from watcher.profile.models import Document
 
 #: The schema as it is installed with the program.
 FILE: Final = Path(__file__).with_name("profile.schema.json")
 
 
-def text() -> str:
-    """The text of the schema file."""
-    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:irods-watcher:profile"}
-    return json.dumps(head | Document.model_json_schema(), indent=2) + "\n"
+def text(kind: str = "profile", model: type[BaseModel] = Document) -> str:
+    """The text of the schema file, or that for another file that people write."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:irods-watcher:{kind}"}
+    return json.dumps(head | model.model_json_schema(), indent=2) + "\n"
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from watcher.errors import ConfigurationError
 from watcher.profile.base import LocalPath, Section
+from watcher.redact import keep_secret
 
 
 class Secret(Section):
@@ -26,6 +27,11 @@ class Secret(Section):
         Field(description="The file that holds it, readable by the watcher alone.", examples=["/etc/irods-watcher/pw"]),
     ] = None
 
+    @property
+    def reference(self) -> str:
+        """The name of the variable or file that holds it."""
+        return self.env or str(self.file)
+
     def reveal(self) -> str:
         """The secret itself, read now, without the line end of its file.
 
@@ -34,7 +40,7 @@ class Secret(Section):
         place, value = self._read()
         if not value:
             raise ConfigurationError(f"{place} holds nothing", cure="put the password or key there")
-        return value
+        return keep_secret(value)
 
     def _read(self) -> tuple[str, str]:
         if self.file is None:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from watcher.errors import PeopleError
 from watcher.model import Organisation, Person
@@ -19,11 +19,21 @@ from watcher.profile.base import Section, Text
 from watcher.profile.people import Orcid, PeopleColumns, Ror
 from watcher.profile.problems import Problem, Wording
 from watcher.provenance.table import Place, read_table
+from watcher.redact import keep_private
 
 #: Logins that mean nobody anywhere, in any case of letters.
 GENERIC: Final = frozenset({"admin", "administrator", "guest", "localadmin", "root", "system", "user"})
 
+#: The words that no log shows; e-mail addresses and ORCIDs are known by their form.
+_PRIVATE: Final = frozenset({"user", "logins", "paths"})
 _YES: Final = {"yes": True, "true": True, "1": True, "x": True, "no": False, "false": False, "0": False, "": False}
+
+
+class Wish(StrEnum):
+    """What a person may want to be told of by e-mail."""
+
+    PROBLEMS = "problems"
+    SAFE = "safe"
 
 
 class Miss(StrEnum):
@@ -70,6 +80,19 @@ class Listed(Section):
     staff: bool = Field(
         default=False, strict=True, description="Whether the person operates instruments for others.", examples=[True]
     )
+    messages: tuple[Wish, ...] = Field(
+        default=(),
+        description="What the person is told by e-mail: problems of sets that they made or operate for, and that their "
+        "images are safe; absent: nothing.",
+        examples=[["problems", "safe"]],
+    )
+
+    @field_validator("messages")
+    @classmethod
+    def _can_be_told(cls, messages: tuple[Wish, ...], info: ValidationInfo) -> tuple[Wish, ...]:
+        if messages and not info.data.get("email"):
+            raise ValueError("nothing can be told without the key email; add it, or take this out")
+        return messages
 
 
 class Directory(Section):
@@ -93,6 +116,7 @@ class _Entry(NamedTuple):
     person: Person
     tokens: tuple[_Token, ...]
     paths: tuple[_Token, ...]
+    wishes: frozenset[Wish] = frozenset()
 
 
 class People:
@@ -103,9 +127,11 @@ class People:
         self._by_word: dict[str, Person] = {}
         self._by_path: dict[str, Person] = {}
         self._by_name: dict[str, Person | None] = {}
+        self._wishes: dict[Person, frozenset[Wish]] = {}
         self.persons: list[Person] = []
         for entry in entries:
             self.persons.append(entry.person)
+            self._wishes[entry.person] = entry.wishes
             self._by_word |= {_plain(token.word): entry.person for token in entry.tokens}
             self._by_path |= {_plain(token.word): entry.person for token in entry.paths}
             for name in {_plain(entry.person.name), _plain(entry.person.natural)}:
@@ -126,6 +152,17 @@ class People:
                 return self._by_name[plain] or Miss.SEVERAL
         return Miss.UNKNOWN
 
+    def wishes(self, person: Person) -> frozenset[Wish]:
+        """What a person of the directory wants to be told."""
+        return self._wishes.get(person, frozenset())
+
+    def as_now(self, person: Person) -> Person | None:
+        """A person as the directory has them now, who may have been written down long ago; None if they are gone."""
+        for word in filter(None, (person.orcid, person.email, person.user, person.name)):
+            if isinstance(found := self.find(word), Person):
+                return found
+        return None
+
 
 def read_people(path: Path, columns: PeopleColumns, generic: Iterable[str] = ()) -> People:
     """The directory in a file, with more logins that mean nobody. Raises PeopleError with all that is wrong in it."""
@@ -136,6 +173,8 @@ def read_people(path: Path, columns: PeopleColumns, generic: Iterable[str] = ())
         more |= set(generic)
     if problems := list(_doubles(entries, GENERIC | {_plain(word) for word in more})):
         raise PeopleError(document.in_lines(path, problems))
+    words = [token for entry in entries for token in (*entry.tokens, *entry.paths) if token.key in _PRIVATE]
+    keep_private([entry.person.name for entry in entries], [token.word for token in words])
     return People(entries, more)
 
 
@@ -167,7 +206,7 @@ def _entry(listed: Listed, at: Callable[..., Place]) -> _Entry:
     paths = [_Token("paths", word, at("paths", n)) for n, word in enumerate(listed.paths)]
     affiliation = Organisation(listed.affiliation, listed.ror or "") if listed.affiliation else None
     person = Person(listed.name, listed.orcid or "", listed.email or "", affiliation, listed.user or "", listed.staff)
-    return _Entry(person, tuple(tokens), tuple(paths))
+    return _Entry(person, tuple(tokens), tuple(paths), frozenset(listed.messages))
 
 
 def _doubles(entries: Iterable[_Entry], generic: frozenset[str]) -> Iterator[Problem]:
@@ -193,6 +232,7 @@ def _from_csv(path: Path, columns: PeopleColumns) -> list[_Entry]:
         lists = {
             "logins": re.split(r"[;\s]+", row["logins"]),
             "paths": [part.strip() for part in row["paths"].split(";")],
+            "messages": re.split(r"[;,\s]+", row["messages"].lower()),
         }
         single = {key: row[key] for key in ("name", "orcid", "affiliation", "ror", "user", "email") if row[key]}
         staff = _YES.get(row["staff"].lower())
@@ -204,7 +244,9 @@ def _from_csv(path: Path, columns: PeopleColumns) -> list[_Entry]:
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 key = str(details["loc"][0])
-                what = str(details.get("ctx", {}).get("error", "this is missing"))
+                context = details.get("ctx", {})
+                expected = f"this is none of {context['expected']}" if "expected" in context else "this is missing"
+                what = str(context.get("error", expected))
                 problems.append(Problem(*row.at(key), str(getattr(columns, key)), what))
         else:
             entries.append(_entry(listed, lambda key, *_, row=row: row.at(key)))

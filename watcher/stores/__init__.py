@@ -1,6 +1,7 @@
 """Where image sets go. One module a kind of store; this is the registry."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from watcher.profile import FolderStore as FolderSection
 from watcher.profile import IrodsStore as IrodsSection
@@ -8,9 +9,12 @@ from watcher.profile import Profile
 from watcher.stores.base import Store
 
 
-def open_store(profile: Profile) -> Store:
-    """The store that a profile names; nothing is connected yet. Raises ConfigurationError."""
-    return _open(profile.store)
+def open_store(profile: Profile, patience: float | None = None) -> Store:
+    """The store that a profile names; nothing is connected yet. Raises ConfigurationError.
+
+    `patience` is the number of seconds without an answer after which a connection is given up; absent: as is usual.
+    """
+    return _open(profile.store, patience)
 
 
 def open_copies(profile: Profile) -> Mapping[str, Store]:
@@ -24,7 +28,7 @@ def workers_for(profile: Profile) -> int:
     return 2 if isinstance(section, FolderSection) else section.connections
 
 
-def _open(section: FolderSection | IrodsSection) -> Store:
+def _open(section: FolderSection | IrodsSection, patience: float | None = None) -> Store:
     if isinstance(section, FolderSection):
         from watcher.stores.folder import FolderStore
 
@@ -32,4 +36,5 @@ def _open(section: FolderSection | IrodsSection) -> Store:
     from watcher.stores.irods import IrodsStore  # python-irodsclient is loaded only for those who use it
 
     password = section.password.reveal() if section.password else None
-    return IrodsStore(section.environment, password=password, resource=section.resource)
+    opened = partial(IrodsStore, section.environment, password=password, resource=section.resource)
+    return opened() if patience is None else opened(patience=patience)

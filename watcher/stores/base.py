@@ -201,6 +201,10 @@ class Session(Protocol):
         """
         ...
 
+    def made_at(self, collection: str) -> float:
+        """When a collection was claimed, in seconds since 1970 by the store's own clock; asked just after the claim."""
+        ...
+
     def withdraw(self, collection: str, set_id: str) -> None:
         """Remove an unpublished collection of this set with everything below it, the label last, and no trash.
 

@@ -268,6 +268,12 @@ class FolderSession:
                 while block := file.read(BLOCK):
                     yield block
 
+    def made_at(self, collection: str) -> float:
+        """The time of the set's JSON file, which a share takes from its server's clock."""
+        path = self._at(collection) / METADATA
+        with _named(path):
+            return path.stat().st_mtime
+
     def withdraw(self, collection: str, set_id: str) -> None:
         """Remove an unpublished set's directory; its JSON file, which is the label, goes last."""
         directory = self._at(collection)

@@ -1,7 +1,6 @@
 """Zeiss CZI: the real file and what damage to it is seen; multi-file documents and odd ones, made here (synthetic)."""
 
 import struct
-import time
 import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
@@ -238,6 +237,7 @@ def test_bad_xml_is_a_sentence_that_names_nobody(tmp_path: Path, xml: bytes, say
     assert "ada" not in found.problems[0]
 
 
+@pytest.mark.timeout(60)
 def test_the_largest_file_that_is_walked_costs_little(tmp_path: Path) -> None:
     """More segments than are walked, all of them listed, and no end to the XML's elements."""
     count = MAX_SEGMENTS + 1000
@@ -250,9 +250,7 @@ def test_the_largest_file_that_is_walked_costs_little(tmp_path: Path) -> None:
     path = tmp_path / "a.czi"
     path.write_bytes(out)
     del out, entries
-    started = time.perf_counter()
     found = FORMAT.examine(tmp_path, ("a.czi",))
-    assert time.perf_counter() - started < 8  # about a second where nothing else runs
     assert found.sound is None
     assert found.checked == "unchecked: a.czi: its description (XML) has more than 500000 elements"
     tracemalloc.start()

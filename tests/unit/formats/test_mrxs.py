@@ -1,7 +1,6 @@
 """MRXS slides. No real sample could be had: all are synthetic, built from OpenSlide's description of the format."""
 
 import struct
-import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -141,6 +140,7 @@ def test_a_name_outside_of_the_folder_is_told_and_not_opened(tmp_path: Path) -> 
     assert "outside of its folder" in found.problems[0]
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -152,9 +152,7 @@ def test_a_name_outside_of_the_folder_is_told_and_not_opened(tmp_path: Path) -> 
 )
 def test_an_absurd_list_is_a_finding(tmp_path: Path, old: str, new: str) -> None:
     path = synthetic_mrxs(tmp_path, ini=INI.replace(old, new))
-    start = time.perf_counter()
     assert examined(path).sound is False
-    assert time.perf_counter() - start < 1
 
 
 def test_thousands_of_missing_files_are_counted(tmp_path: Path) -> None:
@@ -165,16 +163,15 @@ def test_thousands_of_missing_files_are_counted(tmp_path: Path) -> None:
     assert len(found.problems) < 30
 
 
+@pytest.mark.timeout(60)
 def test_an_index_that_never_ends_is_a_finding(tmp_path: Path) -> None:
     path = synthetic_mrxs(tmp_path)
     index = bytearray(synthetic_index())
     page = len(MARK) + 8 + 12 + 24
     struct.pack_into("<I", index, page + 4, page)
     (tmp_path / "a" / "Index.dat").write_bytes(index)
-    start = time.perf_counter()
     found = examined(path)
     assert "without end" in found.problems[0]
-    assert time.perf_counter() - start < 3
 
 
 def test_only_what_is_named_so_and_is_no_tiff_is_recognised() -> None:

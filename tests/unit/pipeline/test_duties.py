@@ -53,10 +53,10 @@ def test_what_one_duty_has_done_wakes_the_others_and_they_come_to_rest() -> None
     duties = Duties([asked, telling], SystemClock(), stop, lambda *_: None)
     duties.start()
     try:
-        assert telling.turned.wait(5)
+        assert telling.turned.wait(30)
         telling.turned.clear()
         asked.asked = True
-        assert telling.turned.wait(5), "it waits long, and was not told"
+        assert telling.turned.wait(30), "it waits long, and was not told"
         before = len(telling.rounds)
         stop.wait(0.3)
         assert len(telling.rounds) == before, "nothing more was done"
@@ -70,7 +70,7 @@ def test_a_duty_that_breaks_is_told_and_keeps_no_other() -> None:
     duties = Duties([Broken("broken"), well], SystemClock(), stop, lambda where, what: troubles.append((where, what)))
     duties.start()
     try:
-        assert well.turned.wait(5)
+        assert well.turned.wait(30)
     finally:
         stop.set()
         duties.join()

@@ -22,16 +22,19 @@ from watcher.profile import (
     Secret,
     Sets,
     Watch,
+    Web,
     Webhook,
     load,
     schema,
 )
 from watcher.profile.audit import Audit
 from watcher.profile.environment import expand
+from watcher.profile.fleet import Fleet
 from watcher.profile.import_files import OmeroImport
 from watcher.profile.limits import Acquiring, Limits
 from watcher.profile.metadata import Access, Metadata
 from watcher.profile.models import Document
+from watcher.profile.notify import Notify, Ping
 from watcher.profile.people import (
     BookingColumns,
     Bookings,
@@ -43,6 +46,7 @@ from watcher.profile.people import (
 )
 from watcher.profile.release import Release
 from watcher.profile.sample import sample
+from watcher.profile.web import Proxy
 from watcher.profile.yaml_text import Route, parse
 
 PROFILES = Path(__file__).parents[3] / "profiles"
@@ -94,8 +98,13 @@ def test_the_schema_file_is_current() -> None:
         Webhook,
         Amqp,
         OmeroImport,
+        Notify,
+        Ping,
+        Fleet,
         Release,
         Audit,
+        Web,
+        Proxy,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
@@ -144,6 +153,8 @@ def test_the_sample_tells_the_defaults_as_they_are(
         People,
         Metadata,
         Handoff,
+        Notify,
+        Web,
         IrodsStore if kind == "irods" else FolderStore,
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}

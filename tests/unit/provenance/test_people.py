@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from watcher.errors import PeopleError
 from watcher.model import Organisation, Person
 from watcher.profile.people import PeopleColumns
-from watcher.provenance.people import GENERIC, Miss, People, read_people
+from watcher.provenance.people import GENERIC, Miss, People, Wish, read_people
 
 JANE = Person("Doe, Jane", "https://orcid.org/0000-0002-1825-0097", "jane@x.org", Organisation("Cells"), "jdoe#home")
 RICHARD = Person("Roe, Richard", "https://orcid.org/0000-0001-5109-3700", staff=True)
@@ -150,3 +150,33 @@ def test_any_word_means_one_person_or_nobody(word: str) -> None:
     assert (found is Miss.NOBODY) == any(
         " ".join(part.split()).casefold() in GENERIC for part in (word, word.rpartition("\\")[2])
     )
+
+
+def test_what_a_person_wants_to_be_told_is_theirs_to_say(tmp_path: Path) -> None:
+    text = YAML.replace("email: jane@x.org,", "email: jane@x.org, messages: [safe, problems],")
+    table = "name;email;messages\nDoe, Jane;jane@x.org;Problems; \nRoe, Richard;;\nSmith, Anna;a@x.org;safe, problems\n"
+    people = read(tmp_path, text)
+    assert set(people.wishes(JANE)) == {Wish.SAFE, Wish.PROBLEMS}
+    assert not people.wishes(RICHARD)
+    people = read(tmp_path, table.replace("safe, problems", '"safe, problems"'), "people.csv")
+    assert [set(people.wishes(person)) for person in people.persons] == [
+        {Wish.PROBLEMS}, set(), {Wish.SAFE, Wish.PROBLEMS},
+    ]  # fmt: skip
+
+
+def test_nobody_is_told_anything_without_an_address_or_a_word_that_is_known(tmp_path: Path) -> None:
+    assert refused(tmp_path, "persons: [{name: A, messages: [safe]}]") == [
+        "1:31: persons[0].messages: nothing can be told without the key email; add it, or take this out"
+    ]
+    assert refused(tmp_path, "name,email,messages\nA,a@x.org,all\n", "people.csv") == [
+        "2:3: messages: this is none of 'problems' or 'safe'"
+    ]
+    (problem,) = refused(tmp_path, "persons: [{name: A, email: a@x.org, messages: [all]}]")
+    assert problem == "1:48: persons[0].messages[0]: 'all' is none of 'problems' or 'safe'"
+
+
+def test_a_person_who_was_written_down_long_ago_is_known_again(tmp_path: Path) -> None:
+    people = read(tmp_path, YAML)
+    assert people.as_now(Person("Smith, Jane", JANE.orcid, "jane@old.org")) == JANE
+    assert people.as_now(Person("Doe, Jane")) == JANE
+    assert people.as_now(Person("Doe, John", email="john@x.org")) is None

@@ -29,7 +29,7 @@ from watcher.stores.irods.failures import INVALID_INPUT, ITEM_EXISTS, LOCKED, NO
 GEN_QUERY, UNLINK, CHECKSUM_OF, REMOVE_COLLECTION, MAKE_COLLECTION, CHANGE_METADATA = 702, 615, 629, 679, 681, 20002
 
 # Columns of GenQuery (irods/models.py). GenQuery2 gives an administrator the same row up to nine times.
-COLL_ID, COLL_NAME, COLL_PARENT = 500, 501, 502
+COLL_ID, COLL_NAME, COLL_PARENT, COLL_MADE = 500, 501, 502, 508
 DATA_NAME, REPLICA_NUMBER, SIZE, STATUS, CHECKSUM = 403, 404, 407, 413, 415
 AVU_NAME, AVU_VALUE, AVU_UNIT = 610, 611, 612
 
@@ -104,6 +104,12 @@ class Catalogue:
     def exists(self, collection: str) -> bool:
         """Whether the collection is there, for this account."""
         return any(self.query((COLL_ID,), {COLL_NAME: f"= '{collection}'"}, collection))
+
+    def made_at(self, collection: str) -> float:
+        """When the collection was made, in seconds since 1970, by the server's clock. Raises NotAllowed."""
+        for (made,) in self.query((COLL_MADE,), {COLL_NAME: f"= '{collection}'"}, collection):
+            return float(made)
+        raise NotAllowed(f"{collection}: it is not there, or this account cannot see it")
 
     def names(self, collection: str, prefix: str) -> Iterator[str]:
         """The names of the data objects in the collection that begin so; the prefix holds no sign that `like` knows."""

@@ -7,6 +7,7 @@ for the 246 server codes that they do not know (reference/irods-client.md, 2.1 a
 
 import contextlib
 import socket
+import ssl
 import struct
 import xml.etree.ElementTree as ET  # what the library parses with, for its exception only
 from collections.abc import Callable, Collection, Iterator
@@ -60,6 +61,17 @@ class Reply(NamedTuple):
             yield
         except Exception as error:
             raise translate(error, self.about) from error
+
+
+class Line(NamedTuple):
+    """How a connection is protected. `tls` is the protocol, "" if it can be read on the way.
+
+    `expires` is when the server's certificate does, in seconds since 1970, None if it was not looked at.
+    """
+
+    server: str
+    tls: str
+    expires: float | None
 
 
 class Connection:
@@ -129,6 +141,17 @@ class Connection:
         self._unread += 1
         with self._in_use(about):
             wire.socket.sendall(struct.pack("!i", word))
+
+    def line(self) -> Line:
+        """How this connection is protected; it is made if there is none. Raises as `call`."""
+        wire = self._connected()
+        server = ".".join(map(str, wire.server_version))
+        if not isinstance(wire.socket, ssl.SSLSocket):
+            return Line(server, "", None)
+        # Empty if nobody asked for it to be verified.
+        until = (wire.socket.getpeercert() or {}).get("notAfter")
+        expires = ssl.cert_time_to_seconds(until) if isinstance(until, str) else None
+        return Line(server, wire.socket.version() or "TLS", expires)
 
     def refresh(self) -> None:
         """Between two operations: give up a connection that is old or worn, so that the next one is new."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from watcher.errors import ConfigurationError, LoginRefused
+from watcher.redact import keep_secret
 
 MIB = 1024 * 1024
 _PAM = ("pam", "pam_password", "pam_interactive")
@@ -96,7 +97,7 @@ class Environment:
         from irods.password_obfuscation import decode
 
         try:
-            return str(decode(self.auth_file.read_text(encoding="utf-8").rstrip("\n"), self.auth_uid))
+            return keep_secret(str(decode(self.auth_file.read_text(encoding="utf-8").rstrip("\n"), self.auth_uid)))
         except FileNotFoundError:
             raise LoginRefused(f"{self.auth_file}: there is no stored login for {self}", cure=_IINIT) from None
         except (OSError, ValueError, IndexError) as error:

@@ -12,7 +12,7 @@ from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica, Surv
 from watcher.stores.irods.access import Access
 from watcher.stores.irods.bundle import Bundles
 from watcher.stores.irods.catalogue import Catalogue
-from watcher.stores.irods.connection import Connection
+from watcher.stores.irods.connection import Connection, Line
 from watcher.stores.irods.failures import Dropped
 from watcher.stores.irods.grants import Grants
 from watcher.stores.irods.reading import read
@@ -152,6 +152,10 @@ class IrodsSession:
         self._connection.refresh()
         yield from read(self._connection, f"{collection}/{name}", self._again, offset)
 
+    def made_at(self, collection: str) -> float:
+        """One request; whole seconds."""
+        return self._operation(lambda: self._catalogue.made_at(collection))
+
     def withdraw(self, collection: str, set_id: str) -> None:
         """Three requests, and one for every ten objects. Raises StoreBusy if something in it cannot be removed."""
         self._made.clear()
@@ -166,6 +170,10 @@ class IrodsSession:
         if shortfall:
             cure = f"ask the iRODS administrator for `ichmod own {me.user} {base}`"
             raise TargetMissing(f"{base}: {me} {shortfall}", cure=cure)
+
+    def line(self) -> Line:
+        """How the connection is protected, and what speaks at its other end; connects if it has not yet."""
+        return self._operation(self._connection.line)
 
     def interrupt(self) -> None:
         """Break the connection, for good."""

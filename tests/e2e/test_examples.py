@@ -1,0 +1,160 @@
+"""The examples in the help of every verb, run as they stand there: while nothing runs, and beside a watcher."""
+
+import glob
+import re
+import shlex
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+import watcher.cli.app
+import watcher.cli.main
+from tests.e2e.conftest import Program
+from watcher import simulate
+from watcher.errors import Exit
+
+pytestmark = pytest.mark.timeout(300)
+
+PROFILE = """\
+instrument: {name: LSM980-2}
+watch: [{path: "D:/Data", settle: 0s, sweep: 1s}]
+complete: {quiet: 0s, deadline: 1h}
+people: {directory: people.yaml, requests: requests, staffed: true}
+store: {kind: folder, path: archive}
+"""
+PEOPLE = """\
+persons:
+  - {name: "Doe, Jane", orcid: 0000-0002-1825-0097, logins: [jdoe]}
+  - {name: "Roe, Richard", logins: [rroe], staff: true}
+"""
+REQUEST = """\
+id: RQ4F7K2MT
+title: Actin
+scientist: jdoe
+project: P-17
+sample: HeLa
+acquire: {what: cells, channels: [DAPI], objective: 63x, positions: 12, repeats: 3}
+authorship: {operator: none}
+"""
+#: What goes on until somebody ends it, and how it ends then.
+ENDLESS = {
+    "run": (signal.SIGTERM, Exit.OK),
+    "observe": (signal.SIGINT, Exit.TRY_LATER),
+    "status": (signal.SIGINT, Exit.INTERRUPTED),
+    "logs": (signal.SIGINT, Exit.INTERRUPTED),
+}
+#: In an order in which each finds what it needs.
+ORDER = (
+    "init", "validate", "schema", "simulate", "inspect", "explain", "observe", "once", "run", "status", "list", "show",
+    "logs", "doctor", "export", "hold", "retry", "skip", "pause", "resume", "request new", "request list",
+    "request show", "request check", "session start", "session status", "session stop", "attribute", "request close",
+    "demo",
+)  # fmt: skip
+#: What has nothing to do with a watcher that runs.
+APART = {"init", "validate", "schema", "simulate", "inspect", "observe", "demo"}
+#: What cannot be beside it.
+INSTEAD = {"run", "once"}
+
+
+def examples() -> dict[str, list[str]]:
+    """The words of each verb's example, by verb."""
+    return {
+        verb: shlex.split(text.split("Example: irods-watcher ")[1])
+        for verb, text in helps(get_command(watcher.cli.app.app))
+    }
+
+
+def helps(group: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every verb with the text of its help."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from helps(command, f"{name} ")
+        else:
+            yield prefix + name, command.help
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Program]:
+    """What the examples speak of."""
+    program = Program(tmp_path, "")
+    program.write_profile(PROFILE)
+    program.profile.rename(tmp_path / "lsm980.yaml")
+    data = tmp_path / "D:" / "Data"
+    for folder in (data / "jdoe", data / "monday", tmp_path / "plate3", tmp_path / "archive", tmp_path / "requests",
+                   tmp_path / "E:" / "handover", tmp_path / "profiles" / "D:" / "Data"):  # fmt: skip
+        folder.mkdir(parents=True)
+    (tmp_path / "people.yaml").write_text(PEOPLE, encoding="utf-8")
+    (tmp_path / "requests" / "RQ4F7K2MT.yaml").write_text(REQUEST, encoding="utf-8")
+    (tmp_path / "profiles" / "a.yaml").write_text(re.sub("people: .*\n", "", PROFILE), encoding="utf-8")
+    write = simulate.KINDS["ome-tiff-series"]
+    for folder, name, missing in (
+        (data, "20260304_Actin_plate3", ()), (data / "monday", "actin", ()), (data, "test-image", (2,)),
+        (tmp_path / "plate3", "plate", ()),
+    ):  # fmt: skip
+        write(folder, name, pause=lambda _: None, missing=missing)
+    (data / "jdoe" / "scan.tif").write_bytes((tmp_path / "plate3" / "plate_Z01.ome.tif").read_bytes())
+    assert program("once", "lsm980.yaml").returncode == Exit.TRY_LATER, "the test image waits for a file"
+    with (tmp_path / "state" / "logs" / "watcher-000001.jsonl").open("a", encoding="utf-8") as log:
+        log.write('{"level": "warning", "event": "so that the example of logs has something to show"}\n')
+    yield program
+    for process in program.processes:
+        process.kill()
+        process.wait()
+
+
+def outcome(program: Program, verb: str, words: list[str]) -> str:
+    """What is wrong with how an example ended, "" if nothing is."""
+    given = [path for word in words for path in (sorted(glob.glob(word, root_dir=program.home)) or [word])]
+    if verb in ENDLESS:
+        stop, expected = ENDLESS[verb]
+        log = program.home / "run.log"
+        log.write_text("")
+        process = program.start(*given)
+        program.wait_for(lambda: log.stat().st_size > 0 or process.poll() is not None)
+        time.sleep(0.3)
+        process.send_signal(stop)
+        code, told = process.wait(20), log.read_text(encoding="utf-8")
+    else:
+        result = program(*given, timeout=120)
+        code, told, expected = result.returncode, result.stdout + result.stderr, Exit.OK
+    return "" if code == expected and "Traceback" not in told else f"{' '.join(given)}: {code}\n{told}"
+
+
+def test_the_order_names_every_verb() -> None:
+    assert sorted(ORDER) == sorted(examples())
+
+
+def test_every_example_works_while_no_watcher_runs(installation: Program) -> None:
+    wrong = {}
+    for verb in ORDER:
+        words = examples()[verb]
+        if verb == "init":
+            (installation.home / "elsewhere").mkdir()
+            words[1] = "elsewhere/lsm980.yaml"
+        wrong[verb] = outcome(installation, verb, words)
+    assert {verb: told for verb, told in wrong.items() if told} == {}
+    listed = {one["name"]: one["state"] for one in installation.json("list")["sets"]}
+    assert listed["test-image"] == "skipped"
+    shown = installation("show", "20260304_Actin_plate3").stdout
+    assert "safe in the archive" in shown
+    assert "Doe, Jane" in installation("show", "actin").stdout
+    assert (installation.home / "E:" / "handover" / "20260304_Actin_plate3" / "bagit.txt").exists()
+
+
+def test_every_example_works_beside_a_watcher_that_runs(installation: Program) -> None:
+    watcher = installation.start("run", "lsm980.yaml")
+    installation.wait_for(lambda: "running" in installation("status").stdout)
+    for verb in INSTEAD:
+        refused = installation(verb, "lsm980.yaml")
+        assert refused.returncode == Exit.TRY_LATER
+        assert "another watcher works with this journal" in refused.stderr
+    beside = [verb for verb in ORDER if verb not in APART | INSTEAD]
+    wrong = {verb: outcome(installation, verb, examples()[verb]) for verb in beside}
+    assert {verb: told for verb, told in wrong.items() if told} == {}
+    assert "Doe, Jane" in installation("show", "actin").stdout
+    assert installation.stop(watcher) == 0
