@@ -69,8 +69,9 @@ def of_set(
 
 
 def in_brief(one: ImageSet, members: Sequence[Member], journal: Journal) -> dict[str, Any]:
-    """A set of the journal with who made it and how far its agent is."""
-    return of_set(one, members, journal.attributions.record(one.id), journal.handoffs.of(one))
+    """A set of the journal with who made it, how far its agent is, and where else it is."""
+    made_by, handoff = journal.attributions.record(one.id), journal.handoffs.of(one)
+    return of_set(one, members, made_by, handoff, journal.copies.of(one.id))
 
 
 def in_full(one: ImageSet, members: Sequence[Member], journal: Journal) -> dict[str, Any]:
