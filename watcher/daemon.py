@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from watcher import __version__
 from watcher.clock import Clock, SystemClock
-from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherError, WatchFolderError
+from watcher.errors import JournalError, StaleSet, StoreError, StoreUnreachable, WatcherError, WatchFolderError
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
@@ -20,7 +20,7 @@ from watcher.pipeline.answers import BETWEEN, Answers
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.crew import Crew
-from watcher.pipeline.destination import Destination
+from watcher.pipeline.destination import destination_of
 from watcher.pipeline.duties import Duties, Duty
 from watcher.pipeline.early import Early
 from watcher.pipeline.handoff import Line
@@ -125,9 +125,9 @@ class Daemon:
             for watch in profile.watch
         ]
         self.registers = Registers(profile)
-        self.attribute = Attributor(profile, journal, self.registers)
+        self.attribute = Attributor(profile, journal, self.registers, self.store.disk)
         self._told_of_registers: set[str] = set()
-        self.destinations = {watch.path: Destination(profile, watch) for watch in profile.watch}
+        self.destinations = {watch.path: destination_of(profile, watch) for watch in profile.watch}
 
     @property
     def stopping(self) -> bool:
@@ -143,7 +143,8 @@ class Daemon:
         """Raise if the store is away, refuses the login, or the collection that all sets go below is missing."""
         used = bool(self.journal.sets.in_states(State.PUBLISHED, State.RELEASED, limit=1))
         for destination in self.destinations.values():
-            self.store.check(destination.base, used=used)
+            for base in destination.bases:
+                self.store.check(base, used=used)
 
     def run(self) -> None:
         """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
@@ -197,7 +198,7 @@ class Daemon:
             try:
                 self._report(watching, watching.look_everywhere())
                 watching.judge()
-            except WatchFolderError as error:
+            except (WatchFolderError, StoreError) as error:
                 troubles.append(error)
         return troubles
 
@@ -268,7 +269,8 @@ class Daemon:
         ]
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
-        duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
+        if self.store.disk.trusted:
+            duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
 
     def _prune(self) -> None:
@@ -295,7 +297,8 @@ class Daemon:
 
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
-        hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
+        silent = not self.store.disk.trusted
+        hints = [Hints(watching.watch.path, self._wake, silent=silent) for watching in self.watchings]
         patrols = [_Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:

@@ -9,6 +9,7 @@
     │   │   ├── PeopleError                 the directory of persons, or the bookings
     │   │   └── RequestError                what a scientist asked to be acquired
     │   ├── WatchFolderError            the watched folder is missing or may not be read
+    │   │   └── WrongMount                  the mount does not show the collection that the profile names
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
     ├── Paused                      5   a person has paused the sending
@@ -123,6 +124,12 @@ class WatchFolderError(ConfigurationError):
 
     transient = True
     cure = "check watch.path in the profile, that the disk or share is there, and that this account may read it"
+
+
+class WrongMount(WatchFolderError):
+    """The mount does not show the collection that the profile names."""
+
+    cure = "mount it, or mend store.mount_root and store.logical_root in the profile"
 
 
 class LoginRefused(ConfigurationError):

@@ -196,6 +196,7 @@ CREATE INDEX handoff_state ON handoff (agent, state);
 
 # The local copy: where else each set is, what was looked at again, what was put aside and removed here.
 _FIFTH = """
+ALTER TABLE image_set ADD COLUMN fixity TEXT NOT NULL DEFAULT '';
 CREATE TABLE copy (
     set_id TEXT NOT NULL REFERENCES image_set (id),
     name TEXT NOT NULL,

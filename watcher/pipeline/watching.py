@@ -35,7 +35,7 @@ class Watching:
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.watch = watch
-        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping)
+        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping, disk=store.disk)
         self._stopping = stopping
         self.assembly = Assembly(watch, profile.sets, journal)
         self.census = Census(watch.path, journal, watch.settle)

@@ -4,6 +4,7 @@ from watcher.profile.handoff import Amqp, Handoff, Webhook
 from watcher.profile.limits import Limits
 from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
+from watcher.profile.mount import MountStore
 from watcher.profile.secret import Secret
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Instrument",
     "IrodsStore",
     "Limits",
+    "MountStore",
     "Profile",
     "Secret",
     "Sets",

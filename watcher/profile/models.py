@@ -2,10 +2,11 @@
 
 import os.path
 import zoneinfo
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from watcher import names
@@ -15,6 +16,7 @@ from watcher.profile.capture import Capture
 from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
+from watcher.profile.mount import CACHES, MountStore
 from watcher.profile.people import People
 from watcher.profile.release import Release
 from watcher.profile.secret import Secret
@@ -205,7 +207,7 @@ class Document(Section):
     complete: Complete = Field(
         default_factory=Complete, description="When a set is finished.", examples=[{"quiet": "2m"}]
     )
-    store: IrodsStore | FolderStore = Field(
+    store: IrodsStore | FolderStore | MountStore = Field(
         discriminator="kind",
         description="Where sets go.",
         examples=[{"kind": "irods", "collection": "/zone/home/facility/{instrument}/{set}"}],
@@ -251,12 +253,18 @@ class Document(Section):
 
     @field_validator("store")
     @classmethod
-    def _fits_the_watches(cls, store: IrodsStore | FolderStore, info: ValidationInfo) -> IrodsStore | FolderStore:
+    def _fits_the_watches(
+        cls, store: IrodsStore | FolderStore | MountStore, info: ValidationInfo
+    ) -> IrodsStore | FolderStore | MountStore:
+        if isinstance(store, MountStore):
+            _check_mount(store, info.data)
         for number, watch in enumerate(info.data.get("watch", ())):
             if isinstance(store, FolderStore) and _is_below(store.path, watch.path):
                 raise _at(
                     "path", f"{store.path} lies in watch[{number}].path, so that what is stored would be found again"
                 )
+            if store.collection is None:
+                continue
             try:
                 Template(store.collection, (*FIELDS, *Capture(watch.capture).names))
             except ValueError as error:
@@ -283,6 +291,8 @@ class Document(Section):
     @field_validator("release")
     @classmethod
     def _can_be_demanded(cls, release: Release | None, info: ValidationInfo) -> Release | None:
+        if release and isinstance(info.data.get("store"), MountStore):
+            raise ValueError("what lies on a mount is the set itself and no copy of it; take this out")
         there = 1 + len(info.data.get("copies", ()))
         if release and release.copies > there:
             raise _at("copies", f"{release.copies} copies are demanded, and this profile names {there}")
@@ -295,6 +305,17 @@ class Document(Section):
             raise ValueError("a folder has no users of a zone; take this out, or write `kind: irods` under store")
         return access
 
+    @model_validator(mode="after")
+    def _mounts_are_slow(self) -> "Document":
+        """On a mount a file is at rest only when what its caches show is true."""
+        if isinstance(self.store, MountStore):
+            watch = tuple(
+                one if "settle" in one.model_fields_set else one.model_copy(update={"settle": CACHES})
+                for one in self.watch
+            )
+            object.__setattr__(self, "watch", watch)
+        return self
+
 
 class Profile(Document):
     """A profile as it was read: `source` is its file, `digest` the SHA-256 (hex) of the file's bytes."""
@@ -305,6 +326,23 @@ class Profile(Document):
 
 def _at(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("at_key", "{message}", {"message": message, "key": key})
+
+
+def _check_mount(store: MountStore, others: Mapping[str, Any]) -> None:
+    """What the rest of the profile must be for sets that lie on a mount. Raises PydanticCustomError or ValueError."""
+    for number, watch in enumerate(others.get("watch", ())):
+        if not _is_below(watch.path, store.mount_root):
+            raise _at("mount_root", f"watch[{number}].path does not lie in {store.mount_root}")
+        if "settle" in watch.model_fields_set and watch.settle < CACHES:
+            raise ValueError(f"what a mount shows may be old: write watch[{number}].settle as at least {CACHES:g}s")
+        if store.collection is not None and _is_below(Path(store.collection), Path(store.logical(watch.path))):
+            raise _at("collection", f"it lies in watch[{number}].path, so that what is moved would be found again")
+    if "complete" in others and others["complete"].quiet < CACHES:
+        raise ValueError(f"what a mount shows may be old: write complete.quiet as at least {CACHES:g}s")
+    if "sets" in others and others["sets"].group in {"file", "stem"}:
+        raise ValueError("a set needs a collection of its own: write sets.group as directory (or auto)")
+    if store.collection is not None and store.collection.split("/")[1] != store.zone:
+        raise _at("collection", f"sets cannot be moved out of their zone; it must begin with /{store.zone}/")
 
 
 def _is_below(path: Path, folder: Path) -> bool:

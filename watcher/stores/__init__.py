@@ -1,6 +1,7 @@
 """Where image sets go. One module a kind of store; this is the registry."""
 
 from watcher.profile import FolderStore as FolderSection
+from watcher.profile import MountStore as MountSection
 from watcher.profile import Profile
 from watcher.stores.base import Store
 
@@ -12,6 +13,10 @@ def open_store(profile: Profile) -> Store:
         from watcher.stores.folder import FolderStore
 
         return FolderStore(section.path)
+    if isinstance(section, MountSection):
+        from watcher.stores.mount import MountStore
+
+        return MountStore(section)
     from watcher.stores.irods import IrodsStore  # python-irodsclient is loaded only for those who use it
 
     password = section.password.reveal() if section.password else None

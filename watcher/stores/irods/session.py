@@ -152,6 +152,10 @@ class IrodsSession:
             cure = f"ask the iRODS administrator for `ichmod own {me.user} {base}`"
             raise TargetMissing(f"{base}: {me} {shortfall}", cure=cure)
 
+    def ask(self, question: Callable[[Catalogue], T]) -> T:
+        """A question, or an order that can be repeated, to the catalogue that is not in the Session protocol."""
+        return self._operation(lambda: question(self._catalogue))
+
     def close(self) -> None:
         """Take leave of the server."""
         self._connection.close()
