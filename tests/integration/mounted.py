@@ -105,10 +105,10 @@ class Mounted:
     def configure(self, **sections: Any) -> None:
         """Change the profile, as a restart of the watcher does."""
         for name, section in sections.items():
-            if isinstance(section, dict):
-                self.settings[name] = self.settings.get(name, {}) | section
-            elif name == "watch":
+            if name == "watch":
                 self.settings["watch"][0] |= section
+            elif isinstance(section, dict):
+                self.settings[name] = self.settings.get(name, {}) | section
             else:
                 self.settings[name] = section
         self._daemon = None
