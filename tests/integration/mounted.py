@@ -1,7 +1,6 @@
 """An instrument that writes into a zone through NFSRODS, the watcher of its mount, and a clock that a test moves."""
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +24,11 @@ from watcher.stores.mount import MountStore
 FACILITY: Final = "/tempZone/home/facility"
 LANDING: Final = f"{FACILITY}/landing"
 README: Final = f"{FACILITY}/README.txt"
+#: The collection of the set that most tests write.
+RUN: Final = f"{LANDING}/run1"
+PUBLISHED: Final = {"run1": State.PUBLISHED}
+#: By their numbers: what sends bytes, removes, overwrites, renames, computes a checksum or changes metadata.
+OPEN, PUT, UNLINK, REMOVE_COLLECTION, EXTRACT, RENAME, CHECKSUM, METADATA = 602, 606, 615, 679, 665, 627, 629, 20002
 #: Who writes, who watches, whose images they are; and what NFSRODS knows them by.
 SCOPE, WATCH, JDOE = "scope", "watch", "jdoe"
 UIDS: Final = {0: "rods", 1001: SCOPE, 1002: WATCH, 1003: JDOE}
@@ -198,7 +202,6 @@ def _is_ours(path: str) -> bool:
     return path.rpartition("/")[2] in SIDECARS
 
 
-def apis_on(server: IrodsServer, paths: Iterable[str]) -> set[int]:
-    """The requests that were made about these paths by the watcher's account."""
-    wanted = set(paths)
-    return {request.api for request in server.requests if request.user == WATCH and request.path in wanted}
+def by_the_watcher(mounted: Mounted, *apis: int) -> set[tuple[int, str]]:
+    """What the watcher's account asked of the zone by these requests, and of what."""
+    return {(one.api, one.path) for one in mounted.server.requests if one.user == WATCH and one.api in apis}

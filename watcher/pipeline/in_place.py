@@ -14,9 +14,10 @@ from typing import Final
 from watcher.clock import Clock
 from watcher.errors import Conflict, StaleSet
 from watcher.model import IDENTIFIER, REPLACES, STATE, Avu, ImageSet, Member, State
-from watcher.pipeline.deliver import Sending, begin_version, source_of
+from watcher.pipeline.deliver import Sending, begin_version, collection_of, source_of
 from watcher.pipeline.destination import Landing
 from watcher.pipeline.plan import Errand, plan
+from watcher.provenance import crate, micro_meta
 from watcher.provenance.credits import is_credit
 from watcher.provenance.handoff import is_handoff
 from watcher.stores.base import Session
@@ -66,6 +67,30 @@ class InPlace(Sending):
 
         self.crew.each(plan(members, self.mount.lanes(), self.crew.workers), ask)
         return found
+
+    def confirm(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
+        """Let the catalogue say once more what was proven, since others may write there all the time.
+
+        Raises SourceChanged, SourceGone or StoreBusy. Of a set that was moved already nobody knows the new place yet.
+        """
+        place = self.landing.place(image_set)
+        if image_set.cleared:
+            if Avu(IDENTIFIER, image_set.id) not in self.crew.do(lambda session: session.avus(place)):
+                return image_set
+            image_set = self.journal.sets.change(image_set, cleared=False)
+        self.crew.do(partial(self.mount.confirm, place, [(source_of(image_set, one), one) for one in members]))
+        return image_set
+
+    def contents(self, image_set: ImageSet, members: Sequence[Member]) -> crate.Contents:
+        """What the crate says of the members, read where the set lies now."""
+
+        def look(member: Member) -> str:
+            def read(session: Session) -> bytes:
+                return b"".join(session.read(collection_of(image_set), member.target))
+
+            return micro_meta.kind_in(self.crew.do(read)) if member.facts.size <= micro_meta.MOST_BYTES else ""
+
+        return crate.contents_of(members, image_set.root, look)
 
     def move(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
         """Rename its collection to where the profile wants sets; again after a kill. Raises Conflict or a StoreError.

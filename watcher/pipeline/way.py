@@ -123,12 +123,16 @@ class Way:
         revision = self.journal.attributions.revision(image_set.id)
         attribution = self._attribution(image_set)
         members = self.journal.sets.members(image_set.id)
-        contents = crate.contents_of(members, image_set.root)
         sending = self.sending(image_set.root)
-        if isinstance(sending, InPlace) and sending.landing.moves(members):
-            # What the files and those beside them say is not to be found here any more if this is cut off.
-            self.journal.attributions.written(image_set.id, attribution, revision)
-            image_set = sending.move(image_set, members)
+        if isinstance(sending, InPlace):
+            image_set = sending.confirm(image_set, members)
+            if sending.landing.moves(members):
+                # What the files and those beside them say is not to be found here any more if this is cut off.
+                self.journal.attributions.written(image_set.id, attribution, revision)
+                image_set = sending.move(image_set, members)
+            contents = sending.contents(image_set, members)
+        else:
+            contents = crate.contents_of(members, image_set.root)
         return self.crew.do(
             lambda session: publish(
                 image_set, self.journal, self.profile, session, now, attribution, revision, contents

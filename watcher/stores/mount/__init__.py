@@ -7,15 +7,17 @@
 All that goes over the API is the iRODS store's. How NFSRODS behaves: requirements-and-metadata.md, section 6.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from watcher import names, osfacts
 from watcher.errors import ConfigurationError, NameRefused
+from watcher.model import Member
 from watcher.profile import MountStore as Section
 from watcher.stores.base import Lanes, Session
 from watcher.stores.irods import IrodsStore
 from watcher.stores.mount.disk import MountedDisk
+from watcher.stores.source import Source
 
 if TYPE_CHECKING:
     from watcher.stores.mount.session import MountSession
@@ -69,6 +71,13 @@ class MountStore:
 
         assert isinstance(session, MountSession)  # noqa: S101 - it is one of this store
         return session.move(collection, to, set_id)
+
+    def confirm(self, collection: str, proven: Sequence[tuple[Source, Member]], session: Session) -> None:
+        """Raise if the catalogue does not say any more what was proven; see `MountSession.confirm`."""
+        from watcher.stores.mount.session import MountSession
+
+        assert isinstance(session, MountSession)  # noqa: S101 - it is one of this store
+        session.confirm(collection, proven)
 
     def lanes(self) -> Lanes:
         """Nothing is sent."""

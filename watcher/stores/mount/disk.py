@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from watcher import names, osfacts
 from watcher.errors import NotAllowed, StoreError, WatcherError, WatchFolderError, WrongMount
-from watcher.model import IDENTIFIER, STATE, FileFacts
+from watcher.model import IDENTIFIER, REPLACES, STATE, FileFacts
 from watcher.profile import MountStore as Section
 from watcher.stores.irods import IrodsStore
 
@@ -120,7 +120,7 @@ class MountedDisk(osfacts.Disk):
         held = self._ask(lambda catalogue: objects_in(catalogue, collection))
         if names.SIDECARS & held.keys():
             labels = {avu.attribute for avu in self._ask(lambda catalogue: catalogue.avus(collection))}
-            if {IDENTIFIER, STATE} <= labels:
+            if {IDENTIFIER, STATE} <= labels or REPLACES in labels:
                 held = {name: one for name, one in held.items() if name not in names.SIDECARS}
         return {name: one.facts for name, one in held.items()}
 

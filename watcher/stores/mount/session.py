@@ -20,7 +20,7 @@ from watcher.errors import (
     StoreBusy,
     StoreError,
 )
-from watcher.model import IDENTIFIER, REPLACES, STATE, UPLOADING, Avu
+from watcher.model import IDENTIFIER, REPLACES, STATE, UPLOADING, Avu, Member
 from watcher.stores.base import Claimed, Grant, Progress, Receipt, Replica
 from watcher.stores.irods.access import READ, USER_ID, USER_NAME, USER_ZONE, rights_in
 from watcher.stores.irods.catalogue import Catalogue, among
@@ -67,7 +67,10 @@ class MountSession:
             return Claimed.NOT
         if owners:
             return Claimed.NOW
-        if taken := objects_in(catalogue, collection, names.SIDECARS):
+        # What was said of a set whose place this one takes is ours, and is said anew.
+        mine = self._account if any(avu.attribute == REPLACES for avu in avus) else None
+        there = objects_in(catalogue, collection, names.SIDECARS)
+        if taken := [name for name, one in there.items() if one.owner != mine]:
             raise _not_ours(f"{collection}/{min(taken)}")
         label = Avu(IDENTIFIER, set_id)
         catalogue.annotate(collection, (label, UPLOADING), ())
@@ -108,6 +111,16 @@ class MountSession:
             for target, source in sources.items():
                 _compare(source, receipts[target])
         return receipts
+
+    def confirm(self, collection: str, proven: Sequence[tuple[Source, Member]]) -> None:
+        """Ask whether members are still what was proven. Raises SourceChanged, SourceGone or StoreBusy."""
+        paths = [f"{collection}/{member.target}" for _, member in proven]
+        held = self._irods.ask(lambda catalogue: objects_at(catalogue, paths))
+        for path, (source, member) in zip(paths, proven, strict=True):
+            one = held.get(path)
+            if one is not None and not one.busy and one.good and one.sha256 != member.sha256:
+                raise SourceChanged(f"{path}: it was written to again after it was proven")
+            _proven(path, source, one, member.sha256)
 
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """As in iRODS."""
