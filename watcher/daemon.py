@@ -9,7 +9,15 @@ from zoneinfo import ZoneInfo
 
 from watcher import __version__
 from watcher.clock import Clock, SystemClock
-from watcher.errors import JournalError, StaleSet, StoreError, StoreUnreachable, WatcherError, WatchFolderError
+from watcher.errors import (
+    JournalError,
+    StaleSet,
+    StoreError,
+    StoreUnreachable,
+    WatcherError,
+    WatchFolderError,
+    WrongMount,
+)
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
@@ -155,6 +163,11 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
+        except WrongMount:
+            raise
+        except WatchFolderError as error:
+            # A mount may come later than this program; before it is proven nothing is looked at.
+            self._listener.trouble("watch", str(error))
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")

@@ -129,7 +129,7 @@ class WatchFolderError(ConfigurationError):
 class WrongMount(WatchFolderError):
     """The mount does not show the collection that the profile names."""
 
-    cure = "mount it, or mend store.mount_root and store.logical_root in the profile"
+    cure = "mend store.mount_root or store.logical_root in the profile"
 
 
 class LoginRefused(ConfigurationError):

@@ -1,6 +1,7 @@
 """An instrument that writes into a zone through NFSRODS, the watcher of its mount, and a clock that a test moves."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,14 +39,16 @@ WRITER: Final = 1001
 class Mounted:
     """A zone, NFSRODS in front of it, its mount on the watcher's computer, and the watcher."""
 
-    def __init__(self, base: Path, server: IrodsServer) -> None:
+    def __init__(self, base: Path, server: IrodsServer, now: Callable[[], float] | None = None) -> None:
         self.base = base
         self.server = server
         self.clock = FakeClock()
+        #: What time it is for NFSRODS and the catalogue.
+        self.now = now or self.clock.now
         self.told = Recorder()
         for user in (SCOPE, WATCH, JDOE):
             server.add_user(user, user)
-        self.nfsrods = Nfsrods(server, self.clock.now, UIDS)
+        self.nfsrods = Nfsrods(server, self.now, UIDS)
         self._lay_out()
         self.client = Client(self.nfsrods, base / "mnt", "/tempZone", 1002)
         self.beneath: Disk = self.client
@@ -121,8 +124,12 @@ class Mounted:
     def profile(self) -> Profile:
         """The profile, read from its file."""
         path = self.base / "scope.yaml"
-        path.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
+        self.write_profile(path)
         return load(path)
+
+    def write_profile(self, path: Path) -> None:
+        """Write the profile to a file."""
+        path.write_text(yaml.safe_dump(self.settings), encoding="utf-8")
 
     @property
     def store(self) -> MountStore:

@@ -116,6 +116,14 @@ class Client(Disk):
                 self._show(folder / name, attributes)
             yield iter([_Entry(name, str(folder / name), attributes) for name, attributes in found.items()])
 
+    def walk(self) -> None:
+        """Look at everything, so that the folder holds what is seen of the zone by now."""
+        folders = [self.root]
+        while folders:
+            # What went away meanwhile is not there the next time.
+            with contextlib.suppress(OSError), self.entries(folder := folders.pop()) as entries:
+                folders += [folder / entry.name for entry in entries if entry.is_dir()]
+
     def _listing(self, logical: str) -> dict[str, Attributes]:
         now = self.nfsrods.clock()
         at, names = self._lists.get(logical, (now - KEPT, []))

@@ -39,8 +39,8 @@ class MountedDisk(osfacts.Disk):
         self._irods = irods
         self._beneath = beneath
         self._session: IrodsSession | None = None
-        # The device and the size of the known file when they were last proven to be those of the zone.
-        self._proven: tuple[int, int] | None = None
+        # The device, and size and time of the known file, when they were last proven to be those of the zone.
+        self._proven: tuple[int, int, int] | None = None
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
@@ -58,16 +58,17 @@ class MountedDisk(osfacts.Disk):
                 self._session = None
 
     def prove(self) -> None:
-        """Look at the known file both ways. Raises WrongMount, WatchFolderError if the mount does not answer."""
+        """Look at the known file both ways. Raises WrongMount, WatchFolderError if nothing is mounted or answers."""
         known = self._section.mount_root / self._section.known
         try:
-            now = (self._beneath.stat(self._section.mount_root).st_dev, self._beneath.stat(known).st_size)
+            status = self._beneath.stat(known)
+            now = (self._beneath.stat(self._section.mount_root).st_dev, status.st_size, status.st_mtime_ns)
             if now == self._proven:
                 return
             with osfacts.open_shared(known) as file:
                 seen = file.read(_MOST)
         except FileNotFoundError:
-            raise WrongMount(
+            raise WatchFolderError(
                 f"{known}: the mount does not show the known file",
                 cure="mount it, or mend store.mount_root or store.known; nothing is forgotten meanwhile",
             ) from None
@@ -95,10 +96,7 @@ class MountedDisk(osfacts.Disk):
         if not seen:
             raise WrongMount(f"{known}: an empty file proves nothing", cure="write something into it")
         if seen != there:
-            raise WrongMount(
-                f"{known}: this is not {path} in iRODS",
-                cure="mend store.mount_root or store.logical_root in the profile",
-            )
+            raise WrongMount(f"{known}: this is not {path} in iRODS")
 
     def entries(self, folder: Path) -> AbstractContextManager[Iterator[osfacts.Entry]]:
         """What the mount lists."""
