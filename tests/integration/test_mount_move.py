@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.mounted import FACILITY, PUBLISHED, RENAME, RUN, WATCH, WRITER, Mounted, by_the_watcher
+from tests.irods_server.dialogue import connect
 from watcher.errors import StoreUnreachable
 from watcher.model import State
 from watcher.stores.mount import MountStore
@@ -114,3 +115,43 @@ def test_what_is_written_until_it_is_moved_is_not_moved(moving: Mounted) -> None
     moving.rest()
     moving.rest()
     assert moving.bytes_in(moved_to(moving)) == {f"{moved_to(moving)}/a.dat": b"PIXELS"}
+
+
+def test_a_folder_that_is_used_again_is_another_acquisition(moving: Mounted) -> None:
+    moving.write("run1/a.dat", b"pixels")
+    moving.rest()
+    first = moved_to(moving)
+    moving.clock.advance(3600)
+    moving.write("run1/a.dat", b"of the next user")
+    moving.rest()
+    assert set(moving.states().values()) == {State.PUBLISHED}
+    places = {one.collection for one in moving.sets()}
+    assert len(places) == 2
+    assert moving.bytes_in(first) == {f"{first}/a.dat": b"pixels"}
+    (second,) = places - {first}
+    assert moving.bytes_in(str(second)) == {f"{second}/a.dat": b"of the next user"}
+    assert "dcterms:replaces" not in moving.said(str(second))
+    assert moving.said(first)["acq:state"] == "complete"
+
+
+def test_a_set_for_which_no_place_is_free_waits_where_it_is(moving: Mounted) -> None:
+    moving.write("run1/a.dat", b"pixels")
+    for _ in range(4):
+        moving.sweep()
+    year, digits = f"{TO}/2096", moving.only().id[9:17]
+    moving.server.make_collection(year, owner=WATCH)
+    taken = [f"{year}/run1", f"{year}/run1~{digits}"]
+    for place in taken:
+        moving.server.make_collection(place, owner="rods")
+    moving.rest()
+    held = moving.only()
+    assert held.state is State.HELD
+    assert "something else is there already" in held.reason
+    assert not held.cleared
+    assert moving.bytes_in(RUN) == {f"{RUN}/a.dat": b"pixels"}
+    with connect(moving.server) as session:
+        session.collections.remove(taken[0], force=True)
+    moving.journal.sets.advance(held, State.GROWING, moving.clock.now(), "a person wants it tried again")
+    moving.rest()
+    assert moving.states() == PUBLISHED
+    assert moved_to(moving) == taken[0]

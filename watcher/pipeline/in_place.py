@@ -105,6 +105,9 @@ class InPlace(Sending):
             image_set = self.journal.sets.change(taken, cleared=True)
             if self.crew.do(partial(self.mount.move, place, collection, image_set.id)):
                 return image_set
+        # It stays where it is, and is what it was before.
+        taken = self.journal.collections.take(image_set, place) or image_set
+        self.journal.sets.change(taken, claimed=True, cleared=False)
         raise Conflict(f"{image_set.collection}: something else is there already")
 
     def _check_folder(self, image_set: ImageSet, place: str) -> None:
