@@ -148,3 +148,14 @@ def test_root_is_refused_and_others_are_not(mounted: Mounted, program: Program) 
     asked_as_root = "NFSRODS takes root for the administrator of the zone" in result.stderr
     assert asked_as_root is (os.geteuid() == 0)
     assert "Traceback" not in result.stderr
+
+
+def test_init_writes_a_profile_for_a_mount(mounted: Mounted, program: Program) -> None:
+    watched = mounted.client.root / "home/facility/landing"
+    words = ("init", "new.yaml", "--instrument", "LSM", "--watch", str(watched), "--mount", str(mounted.client.root))
+    result = program(*words)
+    assert result.returncode == 2
+    assert "--mount needs --collection" in result.stderr
+    assert program(*words, "--collection", "/tempZone").returncode == 0
+    assert program("validate", "new.yaml").returncode == 0
+    assert "kind: mount" in (program.home / "new.yaml").read_text(encoding="utf-8")

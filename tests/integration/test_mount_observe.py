@@ -13,6 +13,7 @@ from tests.integration.mounted import FACILITY, LANDING, WRITER, Mounted
 from watcher import daemon as module
 from watcher.errors import ConfigurationError, WatchFolderError, WrongMount
 from watcher.model import State
+from watcher.pipeline import hints
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.space import Space
 
@@ -30,12 +31,14 @@ def sizes(mounted: Mounted, set_id: str | None = None) -> dict[str, int]:
 
 
 def test_no_events_and_no_free_space_are_asked_of_a_mount(mounted: Mounted, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bool] = []
+    def listen(*_: object) -> None:
+        raise AssertionError("events of a mount tell only what this computer does")
 
     class Noted(Hints):
         def __init__(self, *args: Any, **more: Any) -> None:
             super().__init__(*args, **more)
-            asked.append(self._observer is not None)
+            self.start()
+            assert self.alive  # so that nobody tries again
             mounted.daemon.stop()
 
     def of_what(*_: object) -> None:
@@ -43,8 +46,8 @@ def test_no_events_and_no_free_space_are_asked_of_a_mount(mounted: Mounted, monk
 
     monkeypatch.setattr(module, "Hints", Noted)
     monkeypatch.setattr(Space, "__init__", of_what)
+    monkeypatch.setattr(hints, "Observer", listen)
     mounted.daemon.run()
-    assert asked == [False]
 
 
 def test_what_is_written_is_found_by_looking_alone(mounted: Mounted) -> None:
@@ -125,6 +128,24 @@ def test_a_file_written_for_an_hour_in_pieces_is_not_finished_before_its_end(mou
     assert mounted.states() == {"run1": State.PUBLISHED}
     assert mounted.bytes_in() == {f"{RUN}/a.dat": whole}
     assert mounted.said(RUN)["dcat:byteSize"] == str(len(whole))
+
+
+def test_a_file_that_grows_leaves_the_time_of_its_folder_and_is_found_all_the_same(mounted: Mounted) -> None:
+    # As long ago as a folder's time must be to be believed on a disk.
+    mounted.clock.advance(-3_000_000_000)
+    mounted.write("run1/a.dat", b"pixels")
+    mounted.rest()
+    assert mounted.states() == {"run1": State.PUBLISHED}
+    # The sidecars were written by the clock of this computer.
+    with mounted.server.catalogue.lock:
+        mounted.server.catalogue.collections[RUN].modified = f"{1_000_000_100:011d}"
+    mounted.sweep(200)
+    folder = mounted.client.root / "home/facility/landing/run1"
+    before = mounted.client.stat(folder).st_mtime
+    mounted.append("run1/a.dat", b" and more")
+    mounted.sweep(200)
+    assert mounted.client.stat(folder).st_mtime == before == 1_000_000_100
+    assert mounted.states() == {"run1": State.PUBLISHED, "run1.v2": State.GROWING}
 
 
 def test_a_set_rests_for_longer_than_the_caches_last_before_it_is_finished(mounted: Mounted) -> None:

@@ -30,10 +30,11 @@ from tests.integration.mounted import (
 )
 from tests.irods_server.dialogue import connect, reads
 from watcher.daemon import Daemon
-from watcher.errors import Conflict
+from watcher.errors import Conflict, StoreUnreachable
 from watcher.journal import Journal
 from watcher.model import State
 from watcher.profile import load
+from watcher.stores.mount.session import MountSession
 
 UPLOADED = f"{FACILITY}/uploaded"
 PEOPLE = """
@@ -195,6 +196,28 @@ def test_a_set_whose_files_are_changed_is_superseded_where_it_lies(mounted: Moun
     assert (said["dcterms:identifier"], said["dcterms:replaces"]) == (second.id, first.id)
     assert [one for one in mounted.server.avus(RUN) if one[0] == "acq:state"] == [("acq:state", "complete", "")]
     assert said["dcat:byteSize"] == "15"
+    mounted.rest()
+    assert mounted.states() == {"run1": State.SUPERSEDED, "run1.v2": State.PUBLISHED}
+
+
+def test_what_was_said_of_the_version_before_is_never_taken_for_files_of_the_instrument(
+    mounted: Mounted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted.write("run1/a.dat", b"pixels")
+    mounted.rest()
+    mounted.append("run1/a.dat", b" and more")
+
+    def away(*_: object) -> None:
+        raise StoreUnreachable("as if the program had been killed when the label of the version before was gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MountSession, "claim", away)
+        mounted.rest()
+    assert "acq:state" not in mounted.said(RUN)
+    mounted.restart()
+    mounted.sweep(600)
+    (second,) = (one for one in mounted.sets() if one.version == 2)
+    assert [file.path for file in mounted.journal.files.of_set(second.id)] == ["run1/a.dat"]
     mounted.rest()
     assert mounted.states() == {"run1": State.SUPERSEDED, "run1.v2": State.PUBLISHED}
 

@@ -79,13 +79,14 @@ def test_no_checksum_is_asked_for_while_something_is_written() -> None:
     ("replicas", "error"),
     [
         ([replica(status=INTERMEDIATE)], StoreBusy),
+        ([replica(), replica(status=LOCKED)], StoreBusy),
         ([replica(4), replica(4, checksum="", status=GOOD)], StoreBusy),
         ([replica(5)], SourceChanged),
         ([replica(at=8)], SourceChanged),
         ([replica(checksum="d41d8cd98f00b204e9800998ecf8427e")], StoreError),
         ([replica(checksum="")], StoreError),
     ],
-    ids=["written", "second without a checksum", "size", "time", "md5", "none"],
+    ids=["written", "second one locked", "second without a checksum", "size", "time", "md5", "none"],
 )
 def test_what_is_not_proven_is_refused(replicas: list[tuple[str, ...]], error: type[Exception]) -> None:
     source = Source(Path("/mnt/run/a.dat"), FileFacts(4, 7 * 10**9, ""))
