@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -100,6 +101,18 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     folder = tmp_path_factory.mktemp("rabbitmq")
     with Broker(folder, tls=make_certificate(folder)) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """Prometheus' tool that checks metrics and rules; what needs it is skipped where it is absent, and fails in CI."""
+    found = shutil.which("promtool")
+    if found is None:
+        lacking = "promtool is not here (Debian: apt-get install prometheus)"
+        if os.environ.get("CI"):
+            pytest.fail(f"{lacking}, and it is required in CI")
+        pytest.skip(lacking)
+    return found
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -38,14 +38,18 @@ from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import LONGEST_WAIT
 from watcher.pipeline.progress import Progress
+from watcher.pipeline.release.duty import Releasing
+from watcher.pipeline.release.evidence import MAIN, wanting
 from watcher.pipeline.space import Space
 from watcher.pipeline.watching import Watching
 from watcher.pipeline.way import Listener, Way
 from watcher.pipeline.withdraw import Withdrawals
 from watcher.profile import Profile
+from watcher.profile.release import Release
 from watcher.provenance.registers import Register, Registers
 from watcher.stores import open_store, workers_for
 from watcher.stores.base import Store
+from watcher.thumbnails.duty import Thumbnails
 
 #: Everything is listed again at least this often, for changes that leave no trace in a directory's time.
 DEEP_EVERY = 3600.0
@@ -59,6 +63,10 @@ _LONGEST_BREATH = 10.0
 _AT_START = 5.0
 #: How soon in seconds it is noticed that a pause is over.
 _PAUSE = 2.0
+
+
+#: Told how many events of the system came for a folder, and whether so many that they no longer say where.
+Heard = Callable[[int, bool], None]
 
 
 class Stopped(WatcherError):
@@ -95,6 +103,7 @@ class Daemon:
         store: Store | None = None,
         sinks: Sequence[Sink] | None = None,
         trust_times: bool = False,
+        heard: Heard = lambda events, lost: None,  # noqa: ARG005 - nobody counts them
     ) -> None:
         self.profile = profile
         self.journal = journal
@@ -109,17 +118,21 @@ class Daemon:
         })  # fmt: skip
         journal.outbox.keep_only(profile.handoff.sinks)
         self._trust_times = trust_times
+        self._heard = heard
+        self._acquires = acquires(profile, journal, self._clock)
         self._stop = threading.Event()
         self._wake = threading.Event()
         zone = profile.instrument.timezone
+        self._acquires = acquires(profile, journal, self._clock)
+        self._wall = clock.now if clock else time.time
         self._manners = Manners(
             profile.limits,
             ZoneInfo(zone) if zone else None,
             self._clock,
-            acquires(profile, journal, self._clock),
+            self._acquires,
             lambda seconds: self._clock.wait(seconds, self._stop),
             # Hours are those of the clock on the wall, also when somebody sets it.
-            **({} if clock else {"wall": time.time}),
+            wall=self._wall,
         )
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
@@ -128,7 +141,14 @@ class Daemon:
         )
         self.watchings = [
             Watching(
-                watch, profile, journal, self.store, self._clock, trust_times=trust_times, stopping=self._stop.is_set
+                watch,
+                profile,
+                journal,
+                self.store,
+                self._clock,
+                trust_times=trust_times,
+                stopping=self._stop.is_set,
+                held=self._listener.moved,
             )
             for watch in profile.watch
         ]
@@ -154,8 +174,15 @@ class Daemon:
             for base in destination.bases:
                 self.store.check(base, used=used)
 
-    def run(self) -> None:
-        """Watch until `stop`. Raises ConfigurationError if the store refuses what the profile says at the start."""
+    def trouble(self, where: str, what: str) -> None:
+        """Tell that something is wrong somewhere beside the sets, "" when it is over; each thing once."""
+        self._listener.trouble(where, what)
+
+    def run(self, beside: contextlib.AbstractContextManager[object] | None = None) -> None:
+        """Watch until `stop`, while `beside` is open, which ends before anything else does.
+
+        Raises ConfigurationError if the store refuses what the profile says at the start.
+        """
         self._guard(self.journal.forget_troubles)
         try:
             self.check_store()
@@ -171,13 +198,14 @@ class Daemon:
         with self.registers.reading(self._tell_registers, _AT_START), self._crew() as crew:
             conveyor = self._conveyor(crew)
             pruning = threading.Thread(target=self._prune, name="prune")
-            duties = self._duties(crew, BETWEEN, more=[self._progress])
+            duties = self._duties(crew, BETWEEN, more=[self._progress, *self._pictures()])
             self._listener.on_published = duties.wake
             conveyor.start(died=self.stop)
             pruning.start()
             duties.start()
             try:
-                self._watch(conveyor)
+                with beside or contextlib.nullcontext():
+                    self._watch(conveyor)
             finally:
                 self.stop()
                 pruning.join()
@@ -282,9 +310,17 @@ class Daemon:
         ]
         if self.profile.handoff.agent and store_answers:
             duties.append(Answers(self.journal, crew, self._clock, between))
+        if self.profile.release and store_answers:
+            duties.append(self._releasing(crew, self.profile.release))
         if self.store.disk.trusted:
             duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         return Duties(duties, self._clock, self._stop, self._listener.trouble)
+
+    def _pictures(self) -> list[Duty]:
+        """Thumbnails, made while nothing is sent and the instrument does not acquire."""
+        if not self.profile.web.enabled:
+            return []
+        return [Thumbnails(self.journal, self._clock, lambda: self._progress.sending or self._acquires())]
 
     def _prune(self) -> None:
         """Once a day, a little at a time: let the journal forget what nobody will ask for again."""
@@ -305,6 +341,34 @@ class Daemon:
             # Whoever hears of sets hears of this, too.
             self._duties(crew).once()
 
+    def carry_out_releases(self) -> None:
+        """Do all that was ordered of local copies, and what is due, and end. Raises WatcherError."""
+        if self.profile.release:
+            with self._crew() as crew:
+                releasing = self._releasing(crew, self.profile.release)
+                while releasing.step() and not self.stopping:
+                    pass
+
+    def why_not_released(self, sets: Sequence[ImageSet], release: Release) -> Iterator[tuple[ImageSet, list[str]]]:
+        """Of each set why its local copy could not go now; its bytes are not read for that."""
+        with self._crew() as crew:
+            releasing = self._releasing(crew, release)
+            for one in sets:
+                yield one, releasing.refusals(one)
+
+    def _releasing(self, crew: Crew, release: Release) -> Releasing:
+        def ask(image_set: ImageSet, members: Sequence[Member]) -> Mapping[str, Sequence[str]]:
+            try:
+                place = image_set.collection or ""
+                return {MAIN: crew.do(lambda session: wanting(image_set, place, members, session))}
+            except WatcherError as error:
+                return {MAIN: [error.what]}
+
+        return Releasing(
+            self.profile, release, self.journal, self._clock, ask,
+            acquires=self._acquires, tell=self._listener.trouble, wall=self._wall,
+        )  # fmt: skip
+
     def _amendments(self, crew: Crew) -> Amendments:
         return Amendments(self.profile, self.journal, crew, self.attribute, self.registers, self._clock)
 
@@ -312,17 +376,13 @@ class Daemon:
         """The calling thread's part of `run`: events, sweeps, judgements."""
         silent = not self.store.disk.trusted
         hints = [Hints(watching.watch.path, self._wake, silent=silent) for watching in self.watchings]
-        patrols = [_Patrol(watching, hint) for watching, hint in zip(self.watchings, hints, strict=True)]
+        patrols = [_Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:
                 self._wake.clear()
                 begin, worked = self._clock.now(), time.thread_time()
                 pause = min(self._guarded(patrol) for patrol in patrols)
-                for watching, hint in zip(self.watchings, hints, strict=True):
-                    told = (
-                        f"{hint.trouble}: no events are heard, so the sweeps find what is new" if hint.trouble else ""
-                    )
-                    self._listener.trouble(f"events of {watching.watch.path}", told)
+                self._listener.trouble("events", _deaf(self.watchings, hints))
                 self._guard(self._note_heartbeat)
                 conveyor.wake()
                 looked = self._clock.now()
@@ -380,12 +440,23 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", str(error or "")))
 
 
+def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
+    """That no events are heard of some folders, and why; "" if all is well."""
+    deaf = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
+    if not deaf:
+        return ""
+    path, hint = deaf[0]
+    others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
+    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
+
+
 class _Patrol:
     """When one watched folder is swept, looked at because of events, and judged."""
 
-    def __init__(self, watching: Watching, hints: Hints) -> None:
+    def __init__(self, watching: Watching, hints: Hints, heard: Heard) -> None:
         self.watching = watching
         self.hints = hints
+        self._heard = heard
         self._next_sweep = 0.0
         self._next_deep = 0.0
         self._next_start = 0.0
@@ -397,6 +468,7 @@ class _Patrol:
             self.hints.stop()
             self.hints.start()
         folders, overflow = self.hints.take()
+        self._heard(self.hints.counted(), overflow)
         if now >= self._next_sweep or overflow:
             self._next_sweep = now + self.watching.watch.sweep
             deep = now >= self._next_deep

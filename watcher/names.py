@@ -24,6 +24,9 @@ SIDECARS: Final = frozenset(
     }
 )
 
+#: The folder below a watched one in which local copies that are to go wait for their end.
+ASIDE: Final = ".irods-watcher-aside"
+
 #: Limits in bytes of UTF-8: a path in the iRODS catalogue has MAX_NAME_LEN = 1088 bytes, the last of them a NUL.
 MAX_COMPONENT: Final = 1000
 MAX_PATH: Final = 1087

@@ -1,6 +1,7 @@
 """The only platform code: what a file is to the operating system, how to read it unnoticed, how to be a quiet guest."""
 
 import contextlib
+import errno
 import functools
 import os
 import re
@@ -19,6 +20,9 @@ from watcher.model import FileFacts
 _STRANGE_TO_WINDOWS: Final = re.compile(
     r'[<>:"|?*\\]|[. ]$|^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)', re.IGNORECASE
 )
+
+#: What disks say that have no hard links (FAT, exFAT, some shares).
+_NO_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
 
 def facts_from(stat: os.stat_result) -> FileFacts:
@@ -180,6 +184,24 @@ def lower_priority() -> None:
             me.ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
+#: Lets a program start without a window of its own (Microsoft, Process Creation Flags: CREATE_NO_WINDOW).
+NO_WINDOW: Final = 0x08000000 if sys.platform == "win32" else 0
+
+
+def limit_myself(*, memory: int, seconds: int) -> None:
+    """Let this process end when it asks for more address space, in bytes, or has used more seconds of CPU.
+
+    Windows has no such limits for a single process, and macOS does not keep the first: there whoever started it looks.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    for what, most in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_CPU, seconds), (resource.RLIMIT_CORE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))
+
+
 def runs(program: str) -> bool:
     """Whether a process of this name runs, in any case of letters and with or without `.exe`.
 
@@ -227,6 +249,50 @@ def holds(name: str, system: str = sys.platform) -> bool:
     return system != "win32" or not _STRANGE_TO_WINDOWS.search(name)
 
 
+def is_being_written(path: Path) -> bool | None:
+    """Whether some program has the file open for writing; None where the system or the disk does not say.
+
+    Linux: a read lease is refused while it is (fcntl(2), F_SETLEASE). Windows: opening it without letting others write
+    is (CreateFileW, dwShareMode). Raises OSError if the file cannot be opened at all.
+    """
+    if sys.platform == "win32":
+        return _is_being_written_windows(path)
+    if sys.platform != "linux":
+        return None
+    import fcntl
+
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(handle, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None  # somebody else's file, or a disk without leases
+    else:
+        return False
+    finally:
+        os.close(handle)
+
+
+def move_new(old: Path, new: Path) -> None:
+    """Give a file another name on the same disk, and never take the place of one that has it. Raises OSError."""
+    if sys.platform == "win32":
+        os.rename(old, new)  # refuses by itself
+        return
+    try:
+        os.link(old, new, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A disk without hard links: the name is looked for just before.
+        if os.path.lexists(new):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(new)) from None
+        os.rename(old, new)
+    else:
+        os.unlink(old)
+
+
 def sync_directory(path: Path) -> None:
     """Make a rename in the directory survive a power failure, where the system needs that said. Raises OSError."""
     if sys.platform == "win32":
@@ -259,6 +325,25 @@ def _open_shared_windows(path: Path) -> BinaryIO:
     if handle in (None, ctypes.c_void_p(-1).value):
         raise ctypes.WinError(ctypes.get_last_error())
     return cast(BinaryIO, open(msvcrt.open_osfhandle(handle, os.O_RDONLY), "rb", buffering=0))
+
+
+def _is_being_written_windows(path: Path) -> bool:
+    if sys.platform != "win32":
+        raise AssertionError("Windows only")
+    import ctypes
+
+    generic_read, share_but_writing, open_existing, sharing_violation = 0x80000000, 0x5, 3, 32
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)
+    kernel.CreateFileW.restype = ctypes.c_void_p
+    number, pointer = ctypes.c_uint32, ctypes.c_void_p
+    kernel.CreateFileW.argtypes = [ctypes.c_wchar_p, number, number, pointer, number, number, pointer]
+    handle = kernel.CreateFileW(str(path), generic_read, share_but_writing, None, open_existing, 0, None)
+    if handle in (None, ctypes.c_void_p(-1).value):
+        if ctypes.get_last_error() == sharing_violation:
+            return True
+        raise ctypes.WinError(ctypes.get_last_error())
+    kernel.CloseHandle(ctypes.c_void_p(handle))
+    return False
 
 
 def _owner_on_windows(path: Path) -> str:

@@ -6,7 +6,22 @@ import platform
 import tempfile
 from pathlib import Path
 
-from tests.benchmarks import early, idle, inspecting, large, late, manners, many, plate, reads, rpcs, small, sweep
+from tests.benchmarks import (
+    early,
+    idle,
+    inspecting,
+    large,
+    late,
+    manners,
+    many,
+    pictures,
+    plate,
+    reads,
+    rpcs,
+    scrape,
+    small,
+    sweep,
+)
 from tests.benchmarks.telling import tell
 
 BENCHMARKS = {
@@ -23,6 +38,8 @@ BENCHMARKS = {
     "manners": manners.run,
     "inspecting": inspecting.run,
     "plate": plate.run,
+    "scrape": scrape.run,
+    "pictures": pictures.run,
 }
 
 

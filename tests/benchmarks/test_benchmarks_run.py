@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import early, idle, large, late, manners, many, reads, rpcs, small, sweep, zones
+from tests.benchmarks import early, idle, large, late, manners, many, pictures, reads, rpcs, scrape, small, sweep, zones
 from tests.benchmarks.files import MIB, write_file, write_set
 from tests.benchmarks.proxy import line
 from tests.benchmarks.zones import Zone
@@ -130,6 +130,20 @@ def test_idleness_is_measured(zone: Zone) -> None:
     found = idle.measure(zone, files=100, seconds=1.0, folders=10, times=1)
     assert found[f"{idle.LIVE}: growing"] == found[f"{idle.PUBLISHED}: published"] == 10
     assert found[f"{idle.LIVE}: known"] == found[f"{idle.PUBLISHED}: known"] == 100
+
+
+def test_pictures_are_measured(tmp_path: Path) -> None:
+    for name, path in pictures.files(tmp_path, 64, small=True).items():
+        found = pictures.apart(str(path))
+        assert found["made"] == (name != "bomb")
+        assert found["cpu"] > 0
+        assert pictures.within(str(path))["s"] > 0
+
+
+def test_a_scrape_is_measured(tmp_path: Path) -> None:
+    found = scrape.measure(str(tmp_path / "state"), 10)
+    assert found["safe"] == 7
+    assert found["first"] > 0
 
 
 def test_every_byte_of_a_limited_delivery_is_counted_on_the_wire(zone: Zone) -> None:

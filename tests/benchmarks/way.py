@@ -34,7 +34,7 @@ def write_profile(
         f"watch: [{{path: {data}, settle: {settle}}}]\n"
         f"sets: {{group: {sets}}}\n"
         f"complete: {{{complete}}}\n"
-        f"store: {zone.section(run)}\n{more}",
+        f"store: {zone.section(run)}\nweb: {{port: 0}}\n{more}",
         encoding="utf-8",
     )
     return path

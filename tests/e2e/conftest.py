@@ -41,7 +41,8 @@ class Program:
         self.profile.write_text(
             text
             or f"instrument: {{name: Scope-1}}\nwatch: [{{path: data, settle: {settle}, sweep: 1s}}]\n"
-            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\n{more}",
+            # Any port for the page: several programs may run on this machine.
+            f"complete: {{quiet: {quiet}, deadline: 1h}}\nstore: {self.store}\nweb: {{port: 0}}\n{more}",
             encoding="utf-8",
         )
 
@@ -82,6 +83,11 @@ class Program:
             return []
         found: list[dict[str, Any]] = self.json("list")["sets"]
         return [one for one in found if not states or one["state"] in states]
+
+    def page(self) -> str:
+        """The address of the running watcher's page, without the last slash."""
+        self.wait_for(lambda: bool(self.json("status")["page"]))
+        return str(self.json("status")["page"]).rstrip("/")
 
     def wait_for(self, what: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until something is true; the log tells why it did not come."""

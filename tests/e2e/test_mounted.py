@@ -99,6 +99,10 @@ def test_run_publishes_what_is_written_through_a_mount(mounted: Mounted, program
             opened = Path(f"/proc/{process.pid}/fd")
             assert "anon_inode:inotify" not in {os.readlink(one) for one in opened.iterdir() if one.is_symlink()}
         assert program.stop(process) == 0
+    # What lies there is no local copy, which might go.
+    refused = program("release", "--all", "--dry-run", "--profile", "profile.yaml")
+    assert refused.returncode == 2
+    assert "the set itself and no copy of it" in refused.stderr
     whole = b"piece 0piece 1piece 2piece 3piece 4"
     assert mounted.server.objects()[f"{RUN}/a.dat"].read() == whole
     assert mounted.server.objects()[f"{RUN}/a.dat"].checksum == digest(whole)

@@ -210,7 +210,7 @@ def test_sets_are_chosen_by_name_folder_and_time(program: Program) -> None:
         (("--name", "nothing*"), "no set fits"),
         (("nobody",), "nobody: there is no such set"),
         (("--since", "yesterday"), "--since yesterday: this is no time; write one like 2026-11-27T09:00"),
-        (("m", "--scientist", "mallory"), "--scientist mallory: it is not in the directory of persons"),
+        (("m", "--scientist", "mallory"), "scientist mallory: it is not in the directory of persons"),
         (("m", "--request", "RQ4F7K2MT"), "there is no such request"),
     ):
         assert told in refused(program, "attribute", *words, "-p", "profile.yaml"), words

@@ -241,7 +241,7 @@ def facility(home: Path, *, sweep: str = "1s") -> Iterator[Facility]:
         made.data.mkdir()
         made.write_profile(
             f"instrument: {{name: Scope-1}}\nwatch: [{{path: data, settle: 0s, sweep: {sweep}}}]\n"
-            f"complete: {{quiet: 0s, deadline: 1h}}\nstore: {store}\n"
+            f"complete: {{quiet: 0s, deadline: 1h}}\nstore: {store}\nweb: {{port: 0}}\n"
         )
         try:
             yield made

@@ -49,6 +49,16 @@ def test_a_file_that_this_account_did_not_write_is_never_rewritten(mounted: Moun
     assert mounted.server.objects()[path].read() == b"of the instrument"
 
 
+@pytest.mark.parametrize("said", [set(), {Avu(REPLACES, OTHER)}], ids=["never labelled", "after another version"])
+def test_a_folder_with_a_file_of_our_names_is_not_claimed(
+    mounted: Mounted, session: MountSession, said: set[Avu]
+) -> None:
+    session.annotate(RUN, said)
+    mounted.write("run1/ro-crate-metadata.json", b"of the instrument")
+    with pytest.raises(Conflict, match="did not write it"):
+        session.claim(RUN, OURS)
+
+
 def test_a_collection_has_one_set(session: MountSession) -> None:
     assert session.claim(RUN, OURS) is Claimed.NOW
     assert session.claim(RUN, OURS) is Claimed.NOW

@@ -11,24 +11,23 @@ from zoneinfo import ZoneInfo
 import typer
 
 from watcher.cli.app import JsonOption, StateOption, known_profile, say, state_of
-from watcher.cli.console import LogListener, set_up_logs
-from watcher.cli.requesting import ProfileOption, people_of, requests_of
+from watcher.cli.carrying_out import carry_out
+from watcher.cli.console import set_up_logs
+from watcher.cli.requesting import ProfileOption
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
-from watcher.journal import Journal, watched_by
+from watcher.journal import Journal
 from watcher.journal.attributions import Order
-from watcher.model import ImageSet, Person, Resolution
+from watcher.model import ImageSet, Resolution
 from watcher.overview import records
 from watcher.overview.people import in_detail, in_one_line
 from watcher.pipeline.attribute import Attributor
 from watcher.profile import Profile
+from watcher.provenance import facility
 from watcher.provenance.registers import Registers
 
 #: Sets that are told of one by one.
 _MOST = 20
-#: How long in seconds the running watcher is waited for, and how often it is looked.
-_PATIENCE = 600.0
-_OFTEN = 0.2
 
 
 def attribute(
@@ -64,7 +63,7 @@ def attribute(
     set_up_logs(verbose=False)
     loaded = known_profile(profile, state)
     options = {"request": request, "scientist": scientist, "operator": operator, "project": project}
-    said = _checked({key: value for key, value in options.items() if value is not None}, loaded)
+    said = facility.checked({key: value for key, value in options.items() if value is not None}, loaded)
     place = state_of(loaded, state)
     zone = ZoneInfo(loaded.instrument.timezone) if loaded.instrument.timezone else None
     with Journal(place) as journal:
@@ -84,27 +83,9 @@ def attribute(
             journal.attributions.order(ids, Order(time.time(), by or getpass.getuser(), said))
         else:
             journal.attributions.look_again(ids)
-    _tell_the_store(place, loaded)
+    carry_out(place, loaded, "tells the store", _is_told, Daemon.amend)
     with Journal(place) as journal:
         return _report(chosen, journal, json=json)
-
-
-def _checked(said: Mapping[str, str], profile: Profile) -> dict[str, str]:
-    """What is said, if the facility knows the request and the persons. Raises UsageError."""
-    found = dict(said)
-    if said.get("request"):
-        found["request"] = requests_of(profile).get(said["request"]).id
-    people = people_of(profile)
-    for key in ("scientist", "operator"):
-        word = said.get(key)
-        if word and people is None:
-            raise UsageError(
-                f"{profile.source}: this profile names no directory of persons",
-                cure="write for example `people: {directory: people.yaml}` into it",
-            )
-        if word and people and not isinstance(known := people.find(word), Person):
-            raise UsageError(f"--{key} {word}: {known}", cure="give a login, ORCID, e-mail address or name")
-    return found
 
 
 def _moment(text: str | None, zone: ZoneInfo | None, option: str, *, last: bool) -> float | None:
@@ -136,20 +117,10 @@ def _would_be(
     return Exit.OK
 
 
-def _tell_the_store(place: Path, profile: Profile) -> None:
-    """Let the running watcher do it, or do it here."""
-    if watcher := watched_by(place):
-        say(f"The watcher ({watcher}) tells the store.")
-        end = time.monotonic() + _PATIENCE
-        while watched_by(place) and time.monotonic() < end:
-            with Journal(place) as journal:
-                due = journal.attributions.next_due()
-            if due is None or due > time.time():
-                return
-            time.sleep(_OFTEN)
-    if not watched_by(place):
-        with Journal(place, owned=True) as journal:
-            Daemon(profile, journal, LogListener()).amend()
+def _is_told(journal: Journal) -> bool:
+    """Whether the store knows of all that was said, as far as it can be told now."""
+    due = journal.attributions.next_due()
+    return due is None or due > time.time()
 
 
 def _report(chosen: Sequence[ImageSet], journal: Journal, *, json: bool) -> int:

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.live import Live
@@ -57,6 +56,8 @@ def _status(journal: Journal) -> Iterator[str]:
     now = picture.take(journal, time.time())
     yield picture.sentence(now)
     yield f"Watcher: {'running, ' + now.watcher if now.watcher else 'not running'}"
+    if now.page:
+        yield f"Page: {now.page}"
     if now.paused:
         yield str(paused(journal))
     if now.pace and (pace := picture.pace_words(now.pace)):
@@ -97,7 +98,7 @@ def list_sets(
     with journal_only(state) as journal:
         found = journal.sets.in_states(*(only or ()))
         if json:
-            records.emit(sets=[_record(one, journal) for one in found])
+            records.emit(sets=[records.in_brief(one, journal.sets.members(one.id), journal) for one in found])
             return
         table = Table(box=None, pad_edge=False)
         for title in ("id", "name", "state", "since", "where, or what is missing"):
@@ -123,14 +124,7 @@ def show(
         members = journal.sets.members(one.id)
         history = journal.sets.history(one.id)
         if json:
-            record = _record(one, journal)
-            record["access"] = [
-                {"who": who, "level": level, "problem": problem}
-                for who, (level, problem) in sorted(journal.attributions.granted(one.id).items())
-            ]
-            record["changes"] = [asdict(change) for change in journal.attributions.changes(one.id)]
-            record["history"] = [{"at": at, "state": str(to), "note": note} for at, to, note in history]
-            records.emit(sets=[record])
+            records.emit(sets=[records.in_full(one, members, journal)])
             return
         say(f"{one.name} (version {one.version}): {plain(one.state)}")
         for title, value in (
@@ -156,11 +150,6 @@ def show(
             say(f"    {member.sha256 or 'not sent yet':64}  {member.target}")
         for at, to, note in history:
             say(f"  {when(at)}  {to}: {note}")
-
-
-def _record(one: ImageSet, journal: Journal) -> dict[str, Any]:
-    made_by, handoff = journal.attributions.record(one.id), journal.handoffs.of(one)
-    return records.of_set(one, journal.sets.members(one.id), made_by, handoff)
 
 
 def _who(one: ImageSet, journal: Journal) -> Iterator[str]:

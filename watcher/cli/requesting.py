@@ -10,13 +10,12 @@ import typer
 from rich.table import Table
 
 from watcher.cli.app import JsonOption, StateOption, complain_plainly, known_profile, out, say
-from watcher.errors import Exit, RequestError, UsageError
-from watcher.model import Person
+from watcher.errors import Exit, RequestError
 from watcher.overview import records
 from watcher.profile import Profile
-from watcher.provenance.people import People, read_people
+from watcher.provenance import facility
 from watcher.provenance.request import Acquire, Request
-from watcher.provenance.requests import Requests, ready
+from watcher.provenance.requests import Requests
 
 app = typer.Typer(
     help="What scientists want acquired: new, list, show, check, close.", no_args_is_help=True, rich_markup_mode=None
@@ -62,7 +61,7 @@ def new(
     Example: irods-watcher request new --title "Actin in HeLa" --scientist jdoe --channel DAPI --channel GFP
     """
     loaded, requests = _requests(profile, state)
-    people = people_of(loaded)
+    people = facility.people_of(loaded)
     acquire: dict[str, Any] = {
         "what": what, "channels": channel or [], "objective": objective, "positions": positions,
         "repeats": repeats,
@@ -77,9 +76,9 @@ def new(
         random.SystemRandom(), date.today(), acquire=acquire,
         authorship={"operator": authorship, "agreed": agreed} if authorship else None, **said,
     )  # fmt: skip
-    lacks = _lacks(made, people)
+    lacks = facility.lacks(made, people)
     if json:
-        records.emit(requests=[_record(made, lacks)])
+        records.emit(requests=[records.of_request(made, lacks)])
         return
     say(f"{made.id} is written to {requests.folder / made.id}.yaml.")
     say("An operator can begin." if not lacks else "Before an operator can begin:")
@@ -100,16 +99,18 @@ def list_requests(
     """
     loaded, requests = _requests(profile, state)
     found, problems = requests.all()
-    people = people_of(loaded)
+    people = facility.people_of(loaded)
     shown = [one for one in found.values() if everything or not one.closed]
     if json:
-        records.emit(requests=[_record(one, _lacks(one, people)) for one in shown], problems=problems)
+        records.emit(
+            requests=[records.of_request(one, facility.lacks(one, people)) for one in shown], problems=problems
+        )
     else:
         table = Table(box=None, pad_edge=False)
         for heading in ("id", "made", "scientist", "project", "title", "state"):
             table.add_column(heading, overflow="fold")
         for one in sorted(shown, key=lambda one: (one.made or "", one.id)):
-            lacks = _lacks(one, people)
+            lacks = facility.lacks(one, people)
             row = (one.id, one.made or "-", one.scientist or "-", one.project or "-", one.title or "-")
             table.add_row(*row, _state(one, lacks))
         out().print(table if shown else "No requests.")
@@ -126,9 +127,9 @@ def show(which: Which, profile: ProfileOption = None, state: StateOption = None,
     """
     loaded, requests = _requests(profile, state)
     request = requests.get(which)
-    lacks = _lacks(request, people_of(loaded))
+    lacks = facility.lacks(request, facility.people_of(loaded))
     if json:
-        records.emit(requests=[_record(request, lacks)])
+        records.emit(requests=[records.of_request(request, lacks)])
         return
     say((requests.folder / f"{request.id}.yaml").read_text(encoding="utf-8-sig").rstrip())
     say(f"# {_state(request, lacks)}")
@@ -146,12 +147,12 @@ def check(
     Example: irods-watcher request check RQ4F7K2MT
     """
     loaded, requests = _requests(profile, state)
-    people = people_of(loaded)
+    people = facility.people_of(loaded)
     found: dict[str, list[str]] = {}
     for word in which:
         try:
             request = requests.get(word)
-            found[request.id] = _lacks(request, people)
+            found[request.id] = facility.lacks(request, people)
         except RequestError as error:
             found[word] = list(error.problems)
     if json:
@@ -177,36 +178,7 @@ def close(which: Which, profile: ProfileOption = None, state: StateOption = None
 
 def _requests(profile: Path | None, state: Path | None) -> tuple[Profile, Requests]:
     loaded = known_profile(profile, state)
-    return loaded, requests_of(loaded)
-
-
-def requests_of(profile: Profile) -> Requests:
-    """The folder of requests that a profile names. Raises UsageError if it names none."""
-    if profile.people.requests is None:
-        raise UsageError(
-            f"{profile.source}: this profile names no folder of requests",
-            cure="write for example `people: {requests: requests}` into it",
-        )
-    return Requests(profile.people.requests)
-
-
-def people_of(profile: Profile) -> People | None:
-    """The directory of persons that a profile names, None if it names none. Raises PeopleError."""
-    section = profile.people
-    return read_people(section.directory, section.columns, section.generic_logins) if section.directory else None
-
-
-def _lacks(request: Request, people: People | None) -> list[str]:
-    def unknown(word: str) -> str:
-        found = people.find(word) if people else None
-        return "" if found is None or isinstance(found, Person) else str(found)
-
-    return ready(request, unknown)
-
-
-def lacks_of(request: Request, profile: Profile) -> list[str]:
-    """What keeps an operator from beginning with a request, in words. Raises PeopleError."""
-    return _lacks(request, people_of(profile))
+    return loaded, facility.requests_of(loaded)
 
 
 def _state(request: Request, lacks: list[str]) -> str:
@@ -215,10 +187,6 @@ def _state(request: Request, lacks: list[str]) -> str:
     if len(lacks) > _MOST:
         lacks = [*lacks[:_MOST], f"and {len(lacks) - _MOST} more"]
     return "ready" if not lacks else f"not ready: {'; '.join(lacks)}"
-
-
-def _record(request: Request, lacks: list[str]) -> dict[str, Any]:
-    return {**request.model_dump(mode="json"), "ready": not lacks, "lacks": lacks}
 
 
 def _credited(text: str) -> dict[str, str]:

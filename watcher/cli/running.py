@@ -24,6 +24,12 @@ from watcher.model import ImageSet, State
 from watcher.overview import handoffs, records
 from watcher.overview.words import plain
 from watcher.profile import Profile
+from watcher.thumbnails import thumbnail
+from watcher.web.server import PageServer
+from watcher.web.site import Beside
+
+#: Of very many folders so many are named in the log.
+_NAMED = 10
 
 
 def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOption = False) -> int:
@@ -34,12 +40,18 @@ def run(profile: ProfileArgument, state: StateOption = None, verbose: VerboseOpt
     set_up_logs(verbose=verbose)
     loaded = profiles.load(profile)
     osfacts.lower_priority()
+    from watcher.metrics import Metrics  # imported here: only a program that stays is measured
+    from watcher.metrics.app import metrics_app
+
     with _journal(loaded, state) as journal, listening(journal.sets.members) as listener:
-        daemon = Daemon(loaded, journal, listener)
+        metrics = Metrics(journal, loaded.instrument.name)
+        daemon = Daemon(loaded, journal, metrics.counters.listening(listener), heard=metrics.counters.heard)
+        beside = Beside(thumbnail, {"/metrics": metrics_app(metrics)})
         with stopped_by_signals(daemon) as signals:
             log = structlog.get_logger()
-            log.info("watching", instrument=loaded.instrument.name, folders=[str(w.path) for w in loaded.watch])
-            daemon.run()
+            folders = [str(watch.path) for watch in loaded.watch[:_NAMED]]
+            log.info("watching", instrument=loaded.instrument.name, folders=folders, of=len(loaded.watch))
+            daemon.run(PageServer(loaded, journal.state, daemon.registers, daemon.trouble, beside=beside))
             log.info("stopped")
     return Exit.INTERRUPTED if signal.SIGINT in signals else Exit.OK
 

@@ -58,7 +58,7 @@ class Examination:
 
 
 class Format(Protocol):
-    """One vendor family.
+    """One vendor family; one that knows where a picture is in its files is `plane.Pictured`, too.
 
     None of the methods keeps a file open, writes, or reads pixels. OSError passes through; content that makes no
     sense is a finding, never an exception.

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from watcher.formats import hdf5, safe_xml
 from watcher.formats.base import Claim, Examination
 from watcher.formats.hdf5 import ELSEWHERE, Enough, Hdf5, superblock_at
+from watcher.formats.hdf5_plane import picture
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, inside, open_file, read_at, size_of
 
 if TYPE_CHECKING:
@@ -94,6 +96,10 @@ class Bdv:
         if not documents:
             found.remarks.append("the XML that describes it is not beside it")
         return found.examination()
+
+    def picture(self, path: Path) -> Picture | None:
+        """A plane of a view; none of the XML."""
+        return picture(path)
 
 
 @dataclass(slots=True)

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, NamedTuple
 
 from watcher.formats.absent import absent, is_there, sentences
 from watcher.formats.base import Claim, Examination
 from watcher.formats.czi_xml import CziXml
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of, unpack_at
 from watcher.formats.vendor_xml import TooLarge, pieces, visit
 
@@ -50,6 +51,19 @@ class Header:
     directory: int
     metadata: int
     attachments: int
+
+
+class Entry(NamedTuple):
+    """An image that the directory lists: its place and part, how it is packed, the type of its pixels.
+
+    axes: of each dimension where it begins, how many of the full resolution it covers, and how many are stored.
+    """
+
+    where: int
+    part: int
+    compression: int
+    pixel: int
+    axes: dict[str, tuple[int, int, int]]
 
 
 @dataclass(slots=True)
@@ -128,6 +142,12 @@ class Czi:
             remarks=tuple(remark for look in looks for remark in look.remarks()),
         )
 
+    def picture(self, path: Path) -> Picture | None:
+        """The thumbnail that ZEN attaches, or the image in the middle of the level that is large enough for one."""
+        from watcher.formats.czi_picture import picture  # imported here, since it uses this module
+
+        return picture(path)
+
 
 FORMAT: Final = Czi()
 
@@ -135,11 +155,44 @@ FORMAT: Final = Czi()
 def _header_of(path: Path) -> Header | None:
     """The header of a CZI file; None if it is none, or does not have all of it. OSError passes through."""
     with open_file(path) as file, suppress(Unsound):
-        return _header(file, size_of(file))
+        return header_of(file, size_of(file))
     return None
 
 
-def _header(file: BinaryIO, size: int) -> Header:
+def entries(file: BinaryIO, start: int, size: int) -> Iterator[Entry]:
+    """What a DirectorySegment lists whose data begin at `start`: DirectoryEntryDV. Raises Unsound and TooLarge."""
+    what = "the directory of its images"
+    (count,) = unpack_at(file, "<i", start, what, size)
+    if count < 0 or start + _ENTRIES_AT + count * _HEADER_BYTES > size:
+        raise Unsound(f"damaged: {what} claims {count} images, more than the file can hold")
+    if count > MAX_ENTRIES:
+        raise TooLarge(f"it has {count} images; the first {MAX_SEGMENTS} segments were checked")
+    at = start + _ENTRIES_AT
+    for _ in range(count):
+        schema, pixel, where, part, compression, dimensions = unpack_at(file, "<2siqii6xi", at, what, size)
+        if schema != b"DV" or not 0 <= dimensions <= _MAX_DIMENSIONS or not 0 <= part <= MAX_PARTS:
+            raise Unsound(f"damaged: {what} has an entry at byte {at} that makes no sense")
+        axes = struct.iter_unpack("<4sii4xi", read_at(file, at + 32, 20 * dimensions, what, size))
+        named = {axis.rstrip(b"\0").decode("latin-1"): (first, length, stored) for axis, first, length, stored in axes}
+        at += 32 + 20 * dimensions
+        yield Entry(where, part, compression, pixel, named)
+
+
+def attachments(file: BinaryIO, start: int, size: int) -> Iterator[tuple[int, int, bytes, bytes]]:
+    """Place, part, kind and name of what is attached: AttachmentEntryA1, behind `start` of their directory."""
+    what = "the directory of its attachments"
+    (count,) = unpack_at(file, "<i", start, what, size)
+    if not 0 <= count <= MAX_SEGMENTS:
+        raise Unsound(f"damaged: {what} claims {count} attachments")
+    for number in range(count):
+        at = start + _ATTACHMENTS_AT + number * _ATTACHMENT_BYTES
+        schema, where, part, kind, name = unpack_at(file, "<2s10xqi16x8s80s", at, what, size)
+        if schema != b"A1":
+            raise Unsound(f"damaged: {what} has an entry at byte {at} that makes no sense")
+        yield where, part, kind.rstrip(b"\0"), name.rstrip(b"\0")
+
+
+def header_of(file: BinaryIO, size: int) -> Header:
     """FileHeaderSegmentData, behind the segment's own header."""
     data = read_at(file, 0, 112, "the file header", size)
     if data[:16] != _FILE.ljust(16, b"\0"):
@@ -223,7 +276,7 @@ class _Check:
         self._images: set[int] | None = None
 
     def run(self) -> None:
-        header = self._found.header = _header(self._file, self._size)
+        header = self._found.header = header_of(self._file, self._size)
         self._segments()
         # A following part holds images only; its first file has the rest (openreadout, Multi-file documents).
         if header.directory > 0 or not header.part:
@@ -271,19 +324,13 @@ class _Check:
 
     def _directory(self, position: int, own_part: int) -> None:
         what = "the directory of its images"
-        start = self._at(position, _DIRECTORY, what)
-        (count,) = unpack_at(self._file, "<i", start, what, self._size)
-        if count < 0 or start + _ENTRIES_AT + count * _HEADER_BYTES > self._size:
-            raise Unsound(f"damaged: {what} claims {count} images, more than the file can hold")
-        if count > MAX_ENTRIES:
-            raise TooLarge(f"it has {count} images; the first {MAX_SEGMENTS} segments were checked")
-        at, lasts, listed = start + _ENTRIES_AT, self._found.last, set[int]()
-        for _ in range(count):
-            at, where, part = self._entry(at, what)
-            lasts[part] = max(lasts.get(part, 0), where)
-            if part == own_part:
-                self._image_at(where)
-                listed.add(where)
+        lasts, listed = self._found.last, set[int]()
+        for entry in entries(self._file, self._at(position, _DIRECTORY, what), self._size):
+            self._count(entry)
+            lasts[entry.part] = max(lasts.get(entry.part, 0), entry.where)
+            if entry.part == own_part:
+                self._image_at(entry.where)
+                listed.add(entry.where)
         if self._images is not None:
             self._found.unlisted = len(self._images - listed)
         elif own_part in lasts:
@@ -291,19 +338,12 @@ class _Check:
             if (end := lasts[own_part] + _HEADER_BYTES + allocated) > self._size:
                 raise cut_off("its last image", end, self._size)
 
-    def _entry(self, at: int, what: str) -> tuple[int, int, int]:
-        """A DirectoryEntryDV: where the next one is, where its image is, and in which part."""
-        form = "<2s4xqii6xi"
-        schema, where, part, compression, dimensions = unpack_at(self._file, form, at, what, self._size)
-        if schema != b"DV" or not 0 <= dimensions <= _MAX_DIMENSIONS or not 0 <= part <= MAX_PARTS:
-            raise Unsound(f"damaged: {what} has an entry at byte {at} that makes no sense")
-        axes = read_at(self._file, at + 32, 20 * dimensions, what, self._size)
-        for axis, first, length in struct.iter_unpack("<4sii8x", axes):
-            if axis[:2] in (b"Z\0", b"C\0", b"T\0"):
-                name = chr(axis[0])
+    def _count(self, entry: Entry) -> None:
+        for name in "ZCT":
+            if name in entry.axes:
+                first, length, _ = entry.axes[name]
                 self._found.extent[name] = max(self._found.extent.get(name, 0), first + length)
-        self._found.compression = max(self._found.compression, compression)
-        return at + 32 + 20 * dimensions, where, part
+        self._found.compression = max(self._found.compression, entry.compression)
 
     def _image_at(self, where: int) -> None:
         if self._images is not None and where in self._images:
@@ -321,15 +361,7 @@ class _Check:
         visit(pieces(self._file, start + _XML_AT, length), self._found.xml, "its description (XML)")
 
     def _attachments(self, position: int) -> None:
-        what = "the directory of its attachments"
-        start = self._at(position, _ATTACHMENTS, what)
-        (count,) = unpack_at(self._file, "<i", start, what, self._size)
-        if not 0 <= count <= MAX_SEGMENTS:
-            raise Unsound(f"damaged: {what} claims {count} attachments")
-        for number in range(count):
-            at = start + _ATTACHMENTS_AT + number * _ATTACHMENT_BYTES
-            schema, where, part = unpack_at(self._file, "<2s10xqi", at, what, self._size)
-            if schema != b"A1":
-                raise Unsound(f"damaged: {what} has an entry at byte {at} that makes no sense")
+        start = self._at(position, _ATTACHMENTS, "the directory of its attachments")
+        for where, part, _, _ in attachments(self._file, start, self._size):
             if not part:
                 self._at(where, _ATTACHMENT, "an attachment")

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from watcher.formats.base import HEAD_BYTES, Claim, Examination
+from watcher.formats.plane import Picture, Plane
 from watcher.formats.reading import open_file, size_of
 
 _HEADER = 1024
 _ID = -16224
+_PIXELS = {0: "u1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 7: "i4"}
 _BYTES = {0: 1, 1: 2, 2: 4, 3: 4, 4: 8, 5: 2, 6: 2, 7: 4}
 _MAX_CHANNELS = 5
 _LOGS = (".dv.log", ".r3d.log")
@@ -81,6 +83,29 @@ class DeltaVision:
             metadata=metadata,
             sources=dict.fromkeys(metadata, "header"),
         )
+
+    def picture(self, path: Path) -> Picture | None:
+        """The plane in the middle of the stack."""
+        with open_file(path) as file:
+            head = file.read(HEAD_BYTES)
+        header = _header(head)
+        if header is None or header.mode not in _PIXELS:
+            return None
+        at = _HEADER + header.extended + _middle(header, head) * header.plane_bytes
+        return (Plane(path, at, header.width, header.height, header.order + _PIXELS[header.mode]),)
+
+
+def _middle(header: _Header, head: bytes) -> int:
+    """The number of a plane in the middle of the stack: depth, wavelengths and times lie in one of three orders."""
+    order, planes = header.order, header.planes
+    waves, times = (max(1, struct.unpack_from(order + "h", head, at)[0]) for at in (196, 180))
+    if planes % (waves * times):
+        return planes // 2
+    depth = planes // (waves * times)
+    z, w, t = int(depth // 2), int(waves // 2), int(times // 2)
+    which = struct.unpack_from(order + "h", head, 182)[0]
+    places = {1: w + waves * (z + depth * t), 2: z + depth * (w + waves * t)}
+    return int(places.get(which, z + depth * (t + times * w)))
 
 
 def _is_log(name: str) -> bool:

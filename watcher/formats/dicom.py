@@ -18,7 +18,8 @@ from watcher.formats import dicom_elements as dicom
 from watcher.formats.base import HEAD_BYTES, Claim, Examination
 from watcher.formats.dicom_elements import Content, is_dicom
 from watcher.formats.metadata import MAX_TEXT
-from watcher.formats.reading import Unsound, inside, open_file
+from watcher.formats.plane import Picture, Plane
+from watcher.formats.reading import Unsound, inside, open_file, read_at, size_of
 
 #: Neighbours that are asked for their series, and heads that are remembered.
 MOST_FILES: Final = 2000
@@ -98,6 +99,16 @@ class Dicom:
         sound = False if problems else None if unsure else True
         checked = unsure if sound is None else "dicom:elements+pixel-length"
         return Examination(sound, tuple(problems), tuple(missing), checked, told[0], told[1], tuple(remarks))
+
+    def picture(self, path: Path) -> Picture | None:
+        """The frame in the middle, or the first of those that are packed; none of one that is a tile of a slide."""
+        content, problem = _look(path)
+        if problem or _tiles(content) > 1:
+            return None
+        if content.fragments > 0:
+            with open_file(path) as file:
+                return read_at(file, *content.fragment, "a fragment of its pixel data", size_of(file))
+        return _frame(path, content)
 
 
 FORMAT: Final = Dicom()
@@ -222,6 +233,20 @@ def _native_bytes(content: Content) -> int:
         samples = 2  # PS3.3, C.7.6.3.1.2: two pixels share their colour
     bits = content.pixel_vr_bits or number(dicom.BITS, 0)
     return (number(dicom.ROWS, 0) * number(dicom.COLUMNS, 0) * samples * bits * _frames(content) + 7) // 8
+
+
+def _frame(path: Path, content: Content) -> Picture | None:
+    """A frame of native pixel data; colours that lie in planes are shown by the first of them."""
+    number = content.numbers.get
+    rows, columns, samples = number(dicom.ROWS, 0), number(dicom.COLUMNS, 0), number(dicom.SAMPLES, 1)
+    bits = content.pixel_vr_bits or number(dicom.BITS, 0)
+    letter = "f" if content.pixel_vr_bits else "i" if number(dicom.SIGNED, 0) else "u"
+    if content.pixel_bytes < 0 or bits not in (8, 16, 32, 64) or content.texts.get(dicom.PHOTOMETRIC) in _SUBSAMPLED:
+        return None
+    frame = rows * columns * samples * bits // 8
+    at = content.pixels_at + _frames(content) // 2 * frame
+    together = 1 if number(dicom.PLANAR, 0) else samples
+    return (Plane(path, at, columns, rows, f"{content.order}{letter}{bits // 8}", together),)
 
 
 def _tiles(content: Content) -> int:

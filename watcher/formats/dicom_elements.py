@@ -29,6 +29,7 @@ CONCATENATION, PART, PARTS = (0x0020, 0x9161), (0x0020, 0x9162), (0x0020, 0x9163
 # The pixels: PS3.3, C.7.6.3 (image pixel module), C.7.6.17 (multi-frame dimension)
 SAMPLES, PHOTOMETRIC, FRAMES = (0x0028, 0x0002), (0x0028, 0x0004), (0x0028, 0x0008)
 ROWS, COLUMNS, BITS = (0x0028, 0x0010), (0x0028, 0x0011), (0x0028, 0x0100)
+PLANAR, SIGNED = (0x0028, 0x0006), (0x0028, 0x0103)
 ORGANISATION: Final = (0x0020, 0x9311)
 # Slides: PS3.3, C.8.12.4
 TOTAL_COLUMNS, TOTAL_ROWS, PATHS, PLANES = (0x0048, 0x0006), (0x0048, 0x0007), (0x0048, 0x0302), (0x0048, 0x0303)
@@ -37,7 +38,9 @@ RECORDS, REFERENCED = (0x0004, 0x1220), (0x0004, 0x1500)
 PIXELS: Final = frozenset({(0x7FE0, 0x0008), (0x7FE0, 0x0009), (0x7FE0, 0x0010)})
 # fmt: off
 #: Whole numbers, and texts. No name of a patient is ever read.
-NUMBERS: Final = frozenset({SAMPLES, ROWS, COLUMNS, BITS, PART, PARTS, TOTAL_COLUMNS, TOTAL_ROWS, PATHS, PLANES})
+NUMBERS: Final = frozenset({
+    SAMPLES, ROWS, COLUMNS, BITS, PLANAR, SIGNED, PART, PARTS, TOTAL_COLUMNS, TOTAL_ROWS, PATHS, PLANES,
+})
 TEXTS: Final = frozenset({
     SYNTAX, CLASS, SERIES, CONCATENATION, PHOTOMETRIC, FRAMES, ORGANISATION,
     (0x0008, 0x002A), (0x0008, 0x0022), (0x0008, 0x0032), (0x0008, 0x0023), (0x0008, 0x0033), (0x0008, 0x0201),
@@ -63,9 +66,10 @@ _BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 class Content:
     """What one walk has found.
 
-    pixel_bytes is the length of native pixel data, -1 if there is none; fragments counts the parts of encapsulated
-    data without the table before them, -1 if there is none. pixel_vr_bits: 32 or 64 for float pixels, else 0. unsure:
-    why the walk ended before the end of the file.
+    pixel_bytes is the length of native pixel data, -1 if there is none, and pixels_at where they begin; fragments
+    counts the parts of encapsulated data without the table before them, -1 if there is none, and fragment is place and
+    length of the first. pixel_vr_bits: 32 or 64 for float pixels, else 0. order: of the bytes, "<" or ">". unsure: why
+    the walk ended before the end of the file.
     """
 
     size: int
@@ -73,7 +77,10 @@ class Content:
     numbers: dict[Tag, int] = field(default_factory=dict)
     references: list[str] = field(default_factory=list)
     pixel_bytes: int = -1
+    pixels_at: int = 0
     fragments: int = -1
+    fragment: tuple[int, int] = (0, 0)
+    order: str = "<"
     pixel_vr_bits: int = 0
     unsure: str = ""
 
@@ -134,7 +141,7 @@ class _Walker:
             self.content.unsure = "its data set is compressed as a whole, and was not looked into"
             return False
         self.explicit = syntax != _IMPLICIT
-        self.order = ">" if syntax == _BIG_ENDIAN else "<"
+        self.order = self.content.order = ">" if syntax == _BIG_ENDIAN else "<"
         return True
 
     def _element(self) -> bool:
@@ -235,7 +242,7 @@ class _Walker:
         elif tag in TEXTS and length <= MAX_VALUE:
             self.content.texts[tag] = self._text(length)
         elif tag in PIXELS:
-            self.content.pixel_bytes = length
+            self.content.pixel_bytes, self.content.pixels_at = length, self.at
             self.content.pixel_vr_bits = {0x0008: 32, 0x0009: 64}.get(tag[1], 0)
 
     def _text(self, length: int) -> str:
@@ -259,6 +266,8 @@ class _Walker:
                 return max(number, 0)
             if tuple(tag) != _ITEM or length == _UNDEFINED:
                 raise Unsound(f"damaged or unfinished: no fragment of the pixel data begins at byte {self.at - 8}")
+            if number == 0 and not (self.open or self._inside_records()):
+                self.content.fragment = self.at, length
             self._skip(length, f"fragment {number + 1} of the pixel data" if number >= 0 else "the table of frames")
         self._far_end()
         return MAX_FRAGMENTS

@@ -8,6 +8,7 @@ stand: pynxtools-em (Gatan), nionswift's DM reader. Data of tags are stepped ove
 
 import re
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import BinaryIO, Final
 
 from watcher.formats.base import Claim, Examination
 from watcher.formats.electron import Finding, clean, gathered, look_into, micrometres
-from watcher.formats.reading import Unsound, cut_off, read_at
+from watcher.formats.plane import Picture, Plane
+from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of
 
 #: Tags that one walk looks at, and groups inside groups: real files have thousands, and about ten.
 MAX_TAGS: Final = 50_000
@@ -28,6 +30,8 @@ MAX_VALUES: Final = 1000
 
 _GROUP, _DATA = 20, 21
 _STRUCT, _STRING, _ARRAY = 15, 18, 20
+_PIXELS = {2: "i2", 3: "i4", 4: "u2", 5: "u4", 6: "f4", 7: "f8", 8: "u1", 9: "i1", 10: "u1"}
+_IMAGE = re.compile(r"ImageList/(\d+)/ImageData/Data")
 _NUMBERS = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}
 _ENDS = (4, 8)  # bytes behind the length that the header gives, in 8 of 8 files
 _WANTED = re.compile(
@@ -83,6 +87,29 @@ class Dm:
         """Walk the tags of each member and hold their end against the header. OSError passes through."""
         return gathered("dm:tag-walk", {name: look_into(directory / name, self) for name in members})
 
+    def picture(self, path: Path) -> Picture | None:
+        """The slice in the middle of the last image: the first is the preview, where there is one."""
+        with open_file(path) as file:
+            size = size_of(file)
+            header = header_of(read_at(file, 0, min(size, 32), "the header", size))
+            if header is None:
+                return None
+            walker = _Walker(file, size, header)
+            with suppress(_Enough):
+                walker.group(header.start, (), 0)
+        if not walker.images:
+            return None
+        last = max(walker.images)
+        kind, at = walker.images[last]
+        sizes = [walker.values.get(f"ImageList/{last}/ImageData/Dimensions/{axis}") for axis in range(3)]
+        there = [length for length in sizes if isinstance(length, int) and length > 0]
+        if len(there) < 2 or kind not in _PIXELS:
+            return None
+        width, height, depth = (*there, 1)[:3]
+        pixels = _PIXELS[kind]
+        start = at + depth // 2 * width * height * int(pixels[1])
+        return (Plane(path, start, width, height, header.order + pixels),)
+
     def look(self, file: BinaryIO, size: int, found: Finding) -> None:
         """Length first, then the tags; what they say is kept although the file may not be sound."""
         header = header_of(read_at(file, 0, min(size, 32), "the header", size))
@@ -113,10 +140,11 @@ class _Enough(Exception):
 
 
 class _Walker:
-    """Steps from tag to tag. values: what was wanted, by its path."""
+    """Steps from tag to tag. values: what was wanted, by its path; images: the kind and place of pixels, by number."""
 
     def __init__(self, file: BinaryIO, size: int, header: Header) -> None:
         self.values: dict[str, Value] = {}
+        self.images: dict[int, tuple[int, int]] = {}
         self._file = file
         self._size = size
         self._big = header.version == 4
@@ -165,6 +193,8 @@ class _Walker:
             raise Unsound("damaged: the description of a tag's data ends too early") from None
         if at + length > self._size:
             raise cut_off("the data of a tag", at + length, self._size)
+        if info[0] == _ARRAY and (image := _IMAGE.fullmatch(path)):
+            self.images[int(image[1])] = info[1], at
         if length <= MAX_VALUE and len(self.values) < MAX_VALUES and _WANTED.fullmatch(path):
             value = self._value(info, self._read(at, length, "a tag"))
             if value is not None:

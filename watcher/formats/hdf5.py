@@ -14,6 +14,7 @@ from typing import BinaryIO, Final
 
 from watcher.formats.base import Claim, Examination
 from watcher.formats.metadata import MAX_TEXT
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of
 
 SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
@@ -103,7 +104,7 @@ class Hdf5:
     def links(self, address: int) -> dict[str, int]:
         """What is in the group at this address: names and addresses."""
         found: dict[str, int] = {}
-        for kind, data in self._messages(address):
+        for kind, data in self.messages(address):
             if kind == _LINK:
                 found.update([self.link(data)])
             elif kind == _SYMBOL_TABLE:
@@ -121,7 +122,7 @@ class Hdf5:
         seen = {self.superblock.root}
         while waiting:
             address, path = waiting.pop()
-            if any(kind == _LAYOUT for kind, _ in self._messages(address)):
+            if any(kind == _LAYOUT for kind, _ in self.messages(address)):
                 self.dataset(address, f"the data of {path[-200:]}")
                 datasets += 1
                 continue
@@ -134,7 +135,7 @@ class Hdf5:
     def attributes(self, address: int) -> dict[str, str]:
         """The attributes at this address that are text, also as an array of single letters; others are "" """
         found: dict[str, str] = {}
-        for kind, data in self._messages(address):
+        for kind, data in self.messages(address):
             if kind == _ATTRIBUTE:
                 name, value = self._attribute(data)
                 found[name] = value
@@ -144,9 +145,9 @@ class Hdf5:
         """The shape of a dataset whose data, as far as it says where they are, lie in the file; chunks one by one."""
         shape: tuple[int, ...] | None = None
         layout: bytes | None = None
-        for kind, data in self._messages(address):
+        for kind, data in self.messages(address):
             if kind == _DATASPACE:
-                shape = self._shape(data)
+                shape = self.shape(data)
             elif kind == _LAYOUT:
                 layout = data
         if layout is None or shape is None:
@@ -212,7 +213,7 @@ class Hdf5:
         # The stated end counts from the start of the file, as the base does; both move if bytes were put before it
         return Superblock(version, base, width, span, 0 if old else head[11], end + base - places[0], root)
 
-    def _messages(self, address: int) -> Iterator[tuple[int, bytes]]:
+    def messages(self, address: int) -> Iterator[tuple[int, bytes]]:
         """The messages of the object header at this address; shared ones, which point elsewhere, are left out."""
         head = self.read(address, 16, "the header of an object")
         if head[:4] == b"OHDR":
@@ -292,12 +293,12 @@ class Hdf5:
 
     def _leaves(self, root: int, kind: int, key: int) -> Iterator[int]:
         """What the leaves of a version 1 B-tree point to (section III.A.1); `key` is the length of its keys."""
-        for data, level, count in self._nodes(root, kind, key):
+        for data, level, count in self.tree(root, kind, key):
             if level == 0:
                 width = self.superblock.width
                 yield from (self.number(data, key + at * (key + width), width) for at in range(count))
 
-    def _nodes(self, root: int, kind: int, key: int) -> Iterator[tuple[bytes, int, int]]:
+    def tree(self, root: int, kind: int, key: int) -> Iterator[tuple[bytes, int, int]]:
         """The nodes of a version 1 B-tree: what stands behind the head, the level, and how many children."""
         width = self.superblock.width
         waiting: list[tuple[int, int | None]] = [(root, None)]
@@ -326,7 +327,8 @@ class Hdf5:
 
         return links(self, heap, tree)
 
-    def _shape(self, data: bytes) -> tuple[int, ...]:
+    def shape(self, data: bytes) -> tuple[int, ...]:
+        """The sizes in a dataspace message."""
         if len(data) < 4 or data[0] not in (1, 2) or data[1] > _MAX_RANK:
             raise Unsound("damaged: the size of a dataset makes no sense")
         at, span = (8 if data[0] == 1 else 4), self.superblock.span
@@ -345,7 +347,7 @@ class Hdf5:
         name = data[at : at + name_size].split(b"\0")[0].decode("utf-8", "replace")
         if (data[0] > 1 and data[1]) or value_at > len(data) or data[kind_at] & 15 != _STRING:
             return name, ""
-        length = self.number(data, kind_at + 4, 4) * math.prod(self._shape(data[space_at:value_at]))
+        length = self.number(data, kind_at + 4, 4) * math.prod(self.shape(data[space_at:value_at]))
         raw = data[value_at : value_at + min(length, 4 * MAX_TEXT)]
         return name, raw.split(b"\0")[0].decode("utf-8", "replace").strip()[:MAX_TEXT]
 
@@ -364,7 +366,7 @@ class Hdf5:
 
     def _chunks(self, tree: int, rank: int, what: str) -> None:
         key, width = 8 + 8 * rank, self.superblock.width
-        for data, level, count in self._nodes(tree, 1, key):
+        for data, level, count in self.tree(tree, 1, key):
             if level:
                 continue
             self._chunks_left -= count
@@ -394,6 +396,12 @@ class AnyHdf5:
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """The superblock agrees with the size, nobody writes, and what the groups hold lies in the file."""
         return verdict("hdf5:objects", [(name, *check(directory / name)) for name in members])
+
+    def picture(self, path: Path) -> Picture | None:
+        """A plane of the image that is large enough."""
+        from watcher.formats.hdf5_plane import picture  # imported here, since it uses this module
+
+        return picture(path)
 
 
 def check(path: Path) -> tuple[str, str]:

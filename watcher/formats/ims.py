@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Final
 
 from watcher.formats.base import Claim, Examination
+from watcher.formats.hdf5 import ELSEWHERE, Enough, Hdf5, superblock_at
 from watcher.formats.hdf5 import FORMAT as HDF5
-from watcher.formats.hdf5 import Enough, Hdf5, superblock_at
+from watcher.formats.hdf5_plane import plane
 from watcher.formats.metadata import MAX_TEXT
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, open_file
 
 _CHECKED: Final = "ims:hdf5-groups"
 _MAX_PROBLEMS = 20
+#: A level with so many pixels in a row is large enough for a picture.
+_ENOUGH = 256
 _PREFIX = {"level": "ResolutionLevel", "time": "TimePoint", "channel": "Channel"}
 _INFO = "DataSetInfo/Image"
 
@@ -56,6 +60,31 @@ class Ims:
             sources=sources,
             remarks=remarks,
         )
+
+    def picture(self, path: Path) -> Picture | None:
+        """The plane in the middle of a level that is large enough, of the channel and time point in the middle."""
+        with open_file(path) as file:
+            one = Hdf5(file)
+            try:
+                levels = _members(one, one.child(one.superblock.root, "DataSet"))
+                for level in reversed(levels):
+                    times = _members(one, level)
+                    channels = _members(one, times[len(times) // 2]) if times else []
+                    data = one.child(channels[len(channels) // 2], "Data") if channels else None
+                    tiles = plane(one, data, path) if data not in (None, ELSEWHERE) else None
+                    if tiles and (level == levels[0] or max(tile.x + tile.width for tile in tiles) >= _ENOUGH):
+                        return tiles
+            except Enough:
+                return None
+        return None
+
+
+def _members(one: Hdf5, address: int | None) -> list[int]:
+    """The groups of a group by the number in their names: "TimePoint 10" after "TimePoint 9"."""
+    if address is None or address == ELSEWHERE:
+        return []
+    named = ((re.findall(r"\d{1,9}", name), target) for name, target in one.links(address).items())
+    return [target for _, target in sorted((int(found[-1]), target) for found, target in named if found)]
 
 
 @dataclass(slots=True)

@@ -7,9 +7,11 @@ real files: reference/image-formats.md 2.3. The flag IsSavedFlag in the XML says
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from watcher.formats.metadata import MAX_TEXT
+from watcher.formats.plane import Plane
 from watcher.formats.reading import Unsound, cut_off, unpack_at
 from watcher.formats.vendor_xml import TooLarge, pieces, visit
 
@@ -87,11 +89,21 @@ def _marked(file: BinaryIO, text: Text) -> Iterator[bytes]:
     yield from pieces(file, text.offset, text.length)
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel: bytes from the beginning of a plane to its first pixel, bits of a pixel, and its colour's name."""
+
+    offset: int
+    bits: int
+    colour: str
+
+
 class LeicaXml:
     """Collects what a document says, as the elements pass (a `vendor_xml.Visitor`). Use once.
 
     memory: by identifier, the blocks that have data. references: other documents. frames: files with image data.
-    Of several images, the metadata is the first one's.
+    Of several images, the metadata is the first one's, and so are the channels and the steps: elements, and bytes from
+    one to the next, along each axis.
     """
 
     def __init__(self, what: str = "its XML") -> None:
@@ -99,6 +111,8 @@ class LeicaXml:
         self.memory: dict[str, Memory] = {}
         self.references: list[str] = []
         self.frames: list[Frame] = []
+        self.channels: list[Channel] = []
+        self.steps: dict[str, tuple[int, int]] = {}
         self._what = what
         self._elements: list[str] = []
         self._images = self._characters = 0
@@ -171,8 +185,12 @@ class LeicaXml:
             axis = _AXES.get(attributes.get("DimID", ""), "")
             self._sizes.setdefault(axis, attributes.get("NumberOfElements", ""))
             self._lengths.setdefault(axis, (attributes.get("Length", ""), attributes.get("Unit", "")))
+            step = _number(attributes.get("NumberOfElements")), _number(attributes.get("BytesInc"))
+            self.steps.setdefault(axis, step)
         elif element == "ChannelDescription" and self._images == 1 and len(self._colours) < _MAX_CHANNELS:
             self._colours.append(attributes.get("LUTName", ""))
+            offset, bits = _number(attributes.get("BytesInc")), _number(attributes.get("Resolution"))
+            self.channels.append(Channel(offset, bits, attributes.get("LUTName", "")))
         elif element == "TimeStamp":
             high, low = _number(attributes.get("HighInteger")), _number(attributes.get("LowInteger"))
             self._keep("acquired", _time(f"{high << 32 | low:x}"), "TimeStamp")
@@ -225,6 +243,28 @@ class LeicaXml:
             if unit == "m" and 0 < step < _CENTIMETRE:
                 sizes.append(f"{step * 1e6:.6g}")
         return "x".join(sizes)
+
+
+def plane(path: Path, start: int, length: int, xml: LeicaXml) -> Plane | None:
+    """The plane in the middle of the first image, whose data begin at `start`; None if its pixels are of no known kind.
+
+    BytesInc of DimensionDescription and ChannelDescription: openreadout lif.md "XML model". Colours lie together,
+    blue first, where a pixel has three bytes and three channels.
+    """
+    (width, each), (height, row) = xml.steps.get("X", (0, 0)), xml.steps.get("Y", (0, 0))
+    if not (xml.channels and width and height):
+        return None
+    channel = xml.channels[len(xml.channels) // 2]
+    kind = next((kind for bits, kind in ((8, "<u1"), (16, "<u2"), (32, "<f4")) if channel.bits <= bits), "")
+    size = int(kind[2:] or 0)
+    samples = each // size if size and each % size == 0 else 0
+    if samples not in (1, 3) or row < width * each:
+        return None
+    skip = 0 if samples == 3 else channel.offset
+    skip += sum(count // 2 * step for axis, (count, step) in xml.steps.items() if axis not in ("X", "Y"))
+    if skip + row * (height - 1) + width * each > length:
+        return None
+    return Plane(path, start + skip, width, height, kind, samples, bgr=samples == 3, row=row)
 
 
 def _number(text: str | None) -> int:

@@ -12,9 +12,10 @@ from typing import BinaryIO, Final
 
 from watcher.formats.absent import is_there
 from watcher.formats.base import Claim, Examination
-from watcher.formats.leica import BLOCK, ITEM, Memory, read_text, text_block
+from watcher.formats.leica import BLOCK, ITEM, Memory, plane, read_text, text_block
 from watcher.formats.leica_look import Look, examine
-from watcher.formats.reading import Unsound, cut_off, read_at, size_of, unpack_at
+from watcher.formats.plane import Picture
+from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of, unpack_at
 from watcher.formats.vendor_xml import TooLarge
 
 #: Blocks that are walked: keeps the worst file below about a second.
@@ -52,6 +53,23 @@ class Lif:
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """Walk the blocks of each file to its end, and compare them with those that its XML lists."""
         return examine(directory, members, _check, "lif:blocks+list", told_by=_ROOTS[0])
+
+    def picture(self, path: Path) -> Picture | None:
+        """A plane of the first image, if its data are in this file."""
+        with open_file(path) as file:
+            size = size_of(file)
+            text = text_block(file, 0, size, _LIST)
+            xml = read_text(file, text, _LIST)
+            first, position = next(iter(xml.memory), ""), text.end
+            for _ in range(MAX_BLOCKS):
+                if not first or position >= size:
+                    break
+                identifier, start, length = _block(file, position, size)
+                if identifier == first:
+                    found = plane(path, start, length, xml)
+                    return (found,) if found else None
+                position = start + length
+        return None
 
 
 FORMAT: Final = Lif()

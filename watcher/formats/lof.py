@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from watcher.formats.base import Claim, Examination
-from watcher.formats.leica import BLOCK, ITEM, read_text, text_block
+from watcher.formats.leica import BLOCK, ITEM, plane, read_text, text_block
 from watcher.formats.leica_look import Look, examine
-from watcher.formats.reading import Unsound, cut_off, size_of, unpack_at
+from watcher.formats.plane import Picture
+from watcher.formats.reading import Unsound, cut_off, open_file, size_of, unpack_at
 
 _NAME = "LMS_Object_File"
 _START = struct.pack("<IIBI", BLOCK, 2 * len(_NAME) + 5, ITEM, len(_NAME)) + _NAME.encode("utf-16-le")
@@ -35,6 +36,15 @@ class Lof:
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """The image data is as long as its header says, the XML is behind it, and they speak of the same amount."""
         return examine(directory, members, _check, "lof:data+xml")
+
+    def picture(self, path: Path) -> Picture | None:
+        """The plane in the middle."""
+        with open_file(path) as file:
+            size = size_of(file)
+            start, length = _data(file, size)
+            xml = read_text(file, text_block(file, start + length, size, _XML), _XML)
+            found = plane(path, start, length, xml)
+            return (found,) if found else None
 
 
 FORMAT: Final = Lof()

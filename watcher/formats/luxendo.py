@@ -11,6 +11,8 @@ from typing import Final
 from watcher.formats.base import Claim, Examination
 from watcher.formats.hdf5 import FORMAT as HDF5
 from watcher.formats.hdf5 import Enough, Hdf5, superblock_at, verdict
+from watcher.formats.hdf5_plane import picture
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, open_file
 
 _RUN = re.compile(r"\d{4}-\d\d-\d\d_\d{6}", re.ASCII)
@@ -44,6 +46,10 @@ class Luxendo:
         """Each member has its image, in the file; a gap in their numbers is a remark. OSError passes through."""
         found = verdict("luxendo:hdf5-data", [(name, *_check(directory / name)) for name in members])
         return Examination(found.sound, found.problems, checked=found.checked, remarks=tuple(_gaps(members)))
+
+    def picture(self, path: Path) -> Picture | None:
+        """A plane of a stack; none of its settings."""
+        return picture(path)
 
 
 def _check(path: Path) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from watcher.formats.base import Claim, Examination
 from watcher.formats.electron import Finding, clean, gathered, look_into, micrometres, serial_em_date
 from watcher.formats.electron import serial_em_title as title_of
+from watcher.formats.plane import Picture, Plane
 from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of
 
 HEADER_BYTES: Final = 1024
@@ -26,6 +27,10 @@ SUFFIXES: Final = (".mrc", ".mrcs", ".st", ".map", ".rec", ".ali", ".preali", ".
 _MAX_WIDTH = 1 << 22  # wider than any camera or map; as a number of the wrong byte order it is far larger
 # IMOD's mark at byte 152, and its flag at 156 for two pixels in a byte (IMOD, mrcfiles.h)
 _IMOD_STAMP, _IMOD_FOUR_BITS = 1146047817, 16
+# numpy's types of the modes whose pixels are numbers of whole bytes
+_PIXELS = {0: "i1", 1: "i2", 2: "f4", 4: "c8", 6: "u2", 12: "f2", 16: "u1"}
+# Of IMOD's flags: bytes have a sign
+_IMOD_SIGNED = 1
 _FEI_KINDS = (b"FEI1", b"FEI2")
 _DELTAVISION = (b"\xa0\xc0", b"\xc0\xa0")  # at byte 96: reference/image-formats.md 2.6
 
@@ -124,6 +129,18 @@ class Mrc:
         """Hold the size of each member against its header. OSError passes through."""
         return gathered("mrc:size-equation", {name: look_into(directory / name, self) for name in members})
 
+    def picture(self, path: Path) -> Picture | None:
+        """The section in the middle."""
+        with open_file(path) as file:
+            header = _read(file, size_of(file))
+            unsigned = _has_unsigned_bytes(file, size_of(file), header)
+        if header.mode not in _PIXELS or not header.sections:
+            return None
+        kind = "u1" if unsigned else _PIXELS[header.mode]
+        start = HEADER_BYTES + header.extended + header.sections // 2 * header.section
+        samples = 3 if header.mode == 16 else 1
+        return (Plane(path, start, header.width, header.height, header.order + kind, samples),)
+
     def look(self, file: BinaryIO, size: int, found: Finding) -> None:
         """The size equation, and what header, titles and extended header say."""
         header = _read(file, size)
@@ -148,6 +165,12 @@ class Mrc:
             )
         if size > end:
             found.remarks.append(f"{size - end} bytes follow the last section")
+
+
+def _has_unsigned_bytes(file: BinaryIO, size: int, header: Header) -> bool:
+    """What IMOD wrote in mode 0 before it knew of signs (IMOD, mrcfiles.h); MRC2014 says signed."""
+    stamp, flags = struct.unpack(header.order + "2i", read_at(file, 152, 8, "the header", size))
+    return header.mode == 0 and stamp == _IMOD_STAMP and not flags & _IMOD_SIGNED
 
 
 def _describe(file: BinaryIO, size: int, header: Header, found: Finding) -> None:

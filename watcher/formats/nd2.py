@@ -15,6 +15,7 @@ from typing import BinaryIO, Final
 from watcher.formats import nd2_values
 from watcher.formats.base import Claim, Examination
 from watcher.formats.nd2_values import Tree
+from watcher.formats.plane import Picture, Plane
 from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of
 
 #: Entries of the map, and chunks that are visited, at their own place or on the way through a file without a map.
@@ -29,6 +30,9 @@ _MAP_END = b"ND2 CHUNK MAP SIGNATURE 0000001!"
 _LEGACY = b"\0\0\0\x0cjP  "
 _NAME_MOST = 255
 _BLOCK = 1 << 20
+# An image begins with its time; eCompression: 0 lossless (zlib), 1 lossy, 2 none
+_TIME_BYTES = 8
+_LOSSLESS, _LOSSY = 0, 1
 _IMAGE = re.compile(rb"ImageDataSeq\|(\d{1,10})!")
 #: The chunks that describe the file: names since version 3, and the XML ones before.
 _ATTRIBUTES, _PICTURE, _TEXTS, _EXPERIMENT = (
@@ -81,8 +85,47 @@ class Nd2:
             remarks=tuple(remarks),
         )
 
+    def picture(self, path: Path) -> Picture | None:
+        """The image in the middle, with its channels as colours if it has three; none of a legacy file."""
+        with open_file(path) as file:
+            size = size_of(file)
+            if not read_at(file, 0, 4, "the file header", size).startswith(_MAGIC):
+                return None
+            (place,) = struct.unpack("<Q", read_at(file, max(size - 8, 0), min(size, 8), "the end", size))
+            images: dict[int, int] = {}
+            contents = _Contents()
+            for name, offset, _ in _entries(file, place, size):
+                if image := _IMAGE.fullmatch(name):
+                    images[int(image[1])] = offset
+                elif name in _WANTED:
+                    contents.described[name] = offset
+                if len(images) >= MAX_ENTRIES:
+                    break
+            if not images:
+                return None
+            offset = images[sorted(images)[len(images) // 2]]
+            header = _HEADER.unpack(read_at(file, offset, _HEADER.size, "an image", size))
+            return _plane(path, _tree(file, size, contents, _ATTRIBUTES), offset, header)
+
 
 FORMAT: Final = Nd2()
+
+
+def _plane(path: Path, attributes: Tree, offset: int, header: tuple[bytes, int, int]) -> Picture | None:
+    """The pixels of an image behind the eight bytes of its time (nd2.md, "Image data"; nd2, _chunk_decode.py)."""
+    _, name_length, length = header
+    bits, packed = int(attributes.number("uiBpcInMemory")), int(attributes.number("eCompression"))
+    if bits not in (8, 16, 32) or packed == _LOSSY:
+        return None
+    start = offset + _HEADER.size + name_length + _TIME_BYTES
+    return (
+        Plane(
+            path, start, int(attributes.number("uiWidth")), int(attributes.number("uiHeight")),
+            f"<{'f' if bits == 32 else 'u'}{bits // 8}", int(attributes.number("uiComp")) or 1, bgr=False,
+            row=int(attributes.number("uiWidthBytes")), packed="zlib" if packed == _LOSSLESS else "",
+            length=length - _TIME_BYTES,
+        ),
+    )  # fmt: skip
 
 
 @dataclass(slots=True)

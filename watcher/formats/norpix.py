@@ -12,10 +12,13 @@ from typing import BinaryIO, Final
 
 from watcher.formats.base import Claim, Examination
 from watcher.formats.electron import Finding, gathered, is_there, look_into
-from watcher.formats.reading import Unsound, cut_off, read_at
+from watcher.formats.plane import Picture, Plane
+from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of
 
 _MARK = "Norpix seq".encode("utf-16-le")
 _HEADER_BYTES = 1024
+# Bytes of a pixel: its type, and how many colours it has
+_PIXELS = {1: ("<u1", 1), 2: ("<u2", 1), 3: ("<u1", 3), 4: ("<u1", 4)}
 
 
 class Norpix:
@@ -36,6 +39,19 @@ class Norpix:
     def examine(self, directory: Path, members: tuple[str, ...]) -> Examination:
         """Hold the size of each member against its header. OSError passes through."""
         return gathered("norpix:size-equation", {name: look_into(directory / name, self) for name in members})
+
+    def picture(self, path: Path) -> Picture | None:
+        """The frame in the middle."""
+        with open_file(path) as file:
+            head = read_at(file, 0, _HEADER_BYTES, "the file header", size_of(file))
+        (version,) = struct.unpack_from("<i", head, 28)
+        width, height, _, _, image, _, frames, _, frame = struct.unpack_from("<9I", head, 548)
+        each = image // (width * height) if width and height else 0
+        if head[620] or each not in _PIXELS:
+            return None
+        kind, samples = _PIXELS[each]
+        start = (8192 if version >= 5 else _HEADER_BYTES) + frames // 2 * frame
+        return (Plane(path, start, width, height, kind, samples, bgr=samples > 1),)
 
     def look(self, file: BinaryIO, size: int, found: Finding) -> None:
         """All frames that the header tells of are in the file, and no others."""

@@ -3,6 +3,7 @@
 Sources: reference/image-formats.md 2.5; openreadout docs/formats/oif.md, "Containers"; Microsoft [MS-CFB] for `ole.py`.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -10,10 +11,16 @@ from typing import BinaryIO, Final
 from watcher.formats import fluoview
 from watcher.formats.base import Claim, Examination
 from watcher.formats.ole import MAGIC, CompoundFile
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, open_file, size_of
 from watcher.formats.tiff_ifd import layout_of
 
+#: Bytes of a plane; FV1000 scans at most 4096 x 4096 pixels of 16 bits.
+MAX_PLANE: Final = 64 << 20
+
 _INFO = "OibInfo.txt"
+# s_C001Z003.tif; others are references and thumbnails
+_PLANE = re.compile(r"^s_c\d.*\.tif$")
 _INFO_NAME = _INFO.encode("utf-16-le")
 
 
@@ -57,6 +64,14 @@ class Oib:
             sources=sources,
             remarks=tuple(remarks),
         )
+
+    def picture(self, path: Path) -> Picture | None:
+        """The TIFF of the plane in the middle."""
+        with open_file(path) as file:
+            ole = CompoundFile(file)
+            files = _files(_settings(ole, _INFO, _INFO).get("OibSaveInfo", {}))
+            planes = sorted(name for name, stream in files.items() if _PLANE.search(name) and stream in ole.streams)
+            return ole.read(files[planes[len(planes) // 2]], MAX_PLANE) if planes else None
 
 
 FORMAT: Final = Oib()

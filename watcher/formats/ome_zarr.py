@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from watcher.formats import ome_zarr_about, zarr_array
 from watcher.formats.base import Claim, Examination
+from watcher.formats.plane import Picture
 from watcher.formats.reading import Unsound, inside, open_file, size_of
 from watcher.formats.zarr_array import Array, Budget
 
@@ -32,6 +33,10 @@ _MAX_ABOVE: Final = 32
 _MAX_NAME: Final = 255
 #: Folders without metadata of their own that may lie between two that have some.
 _MAX_GAP: Final = 2
+#: For a picture: a level with so many pixels on a side is large enough; groups that are tried, and how deep.
+_ENOUGH: Final = 256
+_MAX_TRIED: Final = 20
+_MAX_PICTURE_DEPTH: Final = 5
 _NAMES = frozenset({*MARKERS, ".zmetadata"})
 
 
@@ -88,6 +93,16 @@ class OmeZarr:
             sources={key: source for key, (_, source) in about.items()},
             remarks=tuple(walk.remarks()),
         )
+
+    def picture(self, path: Path) -> Picture | None:
+        """A plane of the first image of the tree, or of the image in the middle of a plate."""
+        folder = path.absolute().parent
+        if _top(folder)[1]:
+            return None
+        try:
+            return _planes(folder)
+        except (_Wrong, _TooMuch):
+            return None
 
 
 @dataclass(slots=True)
@@ -307,6 +322,47 @@ def _node(folder: Path) -> _Node | None:
             raise _Wrong(".zgroup", "missing, although there is a .zattrs beside it")
         return None
     return _Node(found or {})
+
+
+def _planes(folder: Path, depth: int = 0) -> Picture | None:
+    """The first array below a group that can be shown: the middle well and image, the level that is large enough."""
+    node = _node(folder)
+    if node is None or depth > _MAX_PICTURE_DEPTH:
+        return None
+    if node.array is not None:
+        return zarr_array.planes(folder, node.array) or None
+    for name in _below(folder, node.attributes):
+        if (safe := _safe(name)) and (found := _planes(folder / safe, depth + 1)):
+            return found
+    return None
+
+
+def _below(folder: Path, given: Mapping[str, Any]) -> Iterator[object]:
+    """What of a group is worth a look, the best first."""
+    plate, well, scales = (given.get(key) for key in ("plate", "well", "multiscales"))
+    if isinstance(plate, dict) or isinstance(well, dict):
+        found = (
+            plate.get("wells") if isinstance(plate, dict) else well.get("images") if isinstance(well, dict) else None
+        )
+        of = [*_paths(found)]
+        yield from (*of[len(of) // 2 :], *of)[:_MAX_TRIED]
+    elif isinstance(scales, list) and scales and isinstance(scales[0], dict):
+        yield from _by_size(folder, [*_paths(scales[0].get("datasets"))][:_MAX_TRIED])
+    else:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        yield from sorted(names)[:_MAX_TRIED]
+
+
+def _by_size(folder: Path, levels: list[object]) -> list[str]:
+    """The levels of an image, the smallest that is large enough for a picture first, then those that are smaller."""
+    sized = []
+    for level in levels:
+        node = _node(folder / name) if (name := _safe(level)) else None
+        if name and node and node.array and len(node.array.shape) >= 2:
+            sized.append((max(node.array.shape[-2:]), name))
+    enough = sorted(pair for pair in sized if pair[0] >= _ENOUGH)
+    return [name for _, name in (*enough, *sorted((pair for pair in sized if pair[0] < _ENOUGH), reverse=True))]
 
 
 def _array(read: Any, given: Mapping[str, Any], file: str) -> Array:

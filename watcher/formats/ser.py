@@ -14,7 +14,8 @@ from typing import BinaryIO, Final
 
 from watcher.formats.base import Claim, Examination
 from watcher.formats.electron import Finding, gathered, is_there, look_into
-from watcher.formats.reading import Unsound, cut_off, open_file, read_at
+from watcher.formats.plane import Picture, Plane
+from watcher.formats.reading import Unsound, cut_off, open_file, read_at, size_of
 from watcher.formats.safe_xml import local, root_of
 
 #: Elements that are looked at one by one; of more, the offsets of all and the place of the last one are.
@@ -32,6 +33,8 @@ _OFFSETS = {0x210: "<i", 0x220: "<q"}
 _AXES = {0x4120: 1, 0x4122: 2}
 _TAG_BYTES = {0x4152: 8, 0x4142: 24}
 _WIDTHS = {1: 1, 2: 2, 3: 4, 4: 1, 5: 2, 6: 4, 7: 4, 8: 8, 9: 8, 10: 16}
+# numpy's types of those
+_PIXELS = dict(enumerate(("<u1", "<u2", "<u4", "<i1", "<i2", "<i4", "<f4", "<f8", "<c8", "<c16"), start=1))
 _CALIBRATION_BYTES = 20
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(r"\w{3} (\w{3}) +(\d{1,2}) (\d{2}:\d{2}:\d{2}) (\d{4})")
@@ -76,6 +79,23 @@ class Ser:
             else:
                 found.remarks.append("its .emi, which describes it, is not beside it")
         return gathered("ser:offset-table", findings)
+
+    def picture(self, path: Path) -> Picture | None:
+        """The element in the middle, if the elements are images."""
+        with open_file(path) as file:
+            size = size_of(file)
+            header = _header(file, size)
+            if header.axes != 2 or not header.written:
+                return None
+            middle = header.written // 2
+            table = header.table + middle * struct.calcsize(header.offset)
+            (place,) = struct.unpack(
+                header.offset, read_at(file, table, struct.calcsize(header.offset), "a place", size)
+            )
+            width, height = _element(file, size, header, place, middle)
+            at = place + header.axes * _CALIBRATION_BYTES
+            (kind,) = struct.unpack("<h", read_at(file, at, 2, "an element", size))
+        return (Plane(path, at + 10, width, height, _PIXELS[kind]),)
 
     def look(self, file: BinaryIO, size: int, found: Finding) -> None:
         """Header, table, and the elements."""

@@ -6,6 +6,7 @@ chunk (github Blosc/c-blosc, README_CHUNK_FORMAT); names of temporary chunks: za
 (`.__lock`). Chunks that are not there are legal: they stand for the fill value.
 """
 
+import itertools
 import math
 import os
 import re
@@ -15,8 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from watcher.formats.plane import Plane
 from watcher.formats.reading import Unsound, open_file
 
+#: Chunks of which a picture is put together.
+MAX_TILES: Final = 400
 _MAX_RANK: Final = 16
 _MAX_SIDE: Final = 1 << 53
 _MAX_SENTENCES: Final = 20
@@ -26,6 +30,8 @@ _EMPTY: Final = (1 << 64) - 1
 _TEMPORARY = re.compile(r"\.(?:partial|part|tmp|temp|lock|__lock)$|^\.?tmp|\.__lock|~$", re.IGNORECASE)
 _INDEX = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 _TYPES = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "float16": 2, "int32": 4, "uint32": 4}
+# Codecs by which one chunk is packed alone, of both versions
+_CODECS = {name: name for name in ("zlib", "gzip", "zstd", "blosc", "lz4")}
 _TYPES |= {"float32": 4, "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, "complex128": 16}
 
 
@@ -33,6 +39,8 @@ _TYPES |= {"float32": 4, "int64": 8, "uint64": 8, "float64": 8, "complex64": 8, 
 class Array:
     """What the metadata say. chunk: sides of one stored file (a shard, if there are any); raw: bytes of one, 0 if it is
     compressed; inner: chunks in one shard, 0 if there are no shards; checksum: whether the index of a shard has one.
+    kind: numpy's name of a pixel's type, and packed: the codec of the chunks, "" for none; "" and None if they are in
+    some other way.
     """
 
     shape: tuple[int, ...]
@@ -43,6 +51,8 @@ class Array:
     blosc: bool = False
     inner: int = 0
     checksum: bool = True
+    kind: str = ""
+    packed: str | None = None
 
     @property
     def grid(self) -> tuple[int, ...]:
@@ -91,6 +101,14 @@ def version_2(given: Mapping[str, Any]) -> Array:
         "",
         raw=math.prod(chunk) * int(plain[1]) if plain and unpacked else 0,
         blosc=isinstance(compressor, dict) and compressor.get("id") == "blosc",
+        kind=dtype
+        if plain and isinstance(dtype, str) and not given.get("filters") and given.get("order") == "C"
+        else "",
+        packed=""
+        if compressor is None
+        else _CODECS.get(str(compressor.get("id")))
+        if isinstance(compressor, dict)
+        else None,
     )
 
 
@@ -114,6 +132,8 @@ def version_3(given: Mapping[str, Any]) -> Array:
         "c" if default else "",
         raw=math.prod(chunk) * size if all(name in ("bytes", "transpose") for name in names) else 0,
         blosc=names[-1] == "blosc",
+        kind=_kind(given.get("data_type"), codecs[0]),
+        packed="" if len(names) == 1 else _CODECS.get(str(names[1])) if len(names) == 2 else None,
     )
     return _sharded(array, _configuration(codecs[0])) if names == ["sharding_indexed"] else array
 
@@ -129,6 +149,38 @@ def look(folder: Path, array: Array, budget: Budget) -> Chunks:
         elif problem := _chunk(Path(entry.path), entry.stat().st_size, array, budget, found):
             found.say(f"{problem[0]}: chunk {_label(key)} {problem[1]}")
     return found
+
+
+def planes(folder: Path, array: Array) -> tuple[Plane, ...]:
+    """The chunks that are there of the plane in the middle of all axes but the last two; none in shards."""
+    if len(array.shape) < 2 or not array.kind or array.packed is None or array.inner or not all(array.shape):
+        return ()
+    middle = [side // 2 for side in array.shape[:-2]]
+    above = [at // step for at, step in zip(middle, array.chunk, strict=False)]
+    within = 0
+    for at, step in zip(middle, array.chunk, strict=False):
+        within = within * step + at % step
+    (tall, wide), size = array.chunk[-2:], int(array.kind[2:])
+    rows, columns = array.grid[-2:]
+    if rows * columns > MAX_TILES:
+        return ()
+    found = []
+    for row, column in itertools.product(range(rows), range(columns)):
+        name = array.separator.join(filter(None, (array.prefix, *map(str, (*above, row, column)))))
+        path = folder / name
+        try:
+            length = path.stat().st_size
+        except FileNotFoundError:
+            continue  # it stands for the fill value
+        height, width = (
+            min(wide_, side - at * wide_)
+            for wide_, side, at in zip((tall, wide), array.shape[-2:], (row, column), strict=True)
+        )
+        found.append(
+            Plane(path, 0, width, height, array.kind, row=wide * size, packed=array.packed, length=length,
+                  skip=within * tall * wide * size, x=column * wide, y=row * tall)
+        )  # fmt: skip
+    return tuple(found)
 
 
 def _listed(
@@ -242,6 +294,15 @@ def _sharded(array: Array, given: Mapping[str, Any]) -> Array:
         inner=count if known else 0,
         checksum=len(names) > 1,
     )
+
+
+def _kind(given: object, codec: object) -> str:
+    """numpy's name of a data type whose bytes follow each other in the order of the axes; "" for any other."""
+    found = re.fullmatch(r"(uint|int|float|bool)(8|16|32|64)?", str(given), re.ASCII)
+    if found is None or not isinstance(codec, dict) or codec.get("name") != "bytes":
+        return ""
+    order = ">" if _configuration(codec).get("endian") == "big" else "<"
+    return order + {"uint": "u", "int": "i", "float": "f", "bool": "b"}[found[1]] + str(int(found[2] or 8) // 8)
 
 
 def _configuration(given: object) -> Mapping[str, Any]:

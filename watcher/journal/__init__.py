@@ -14,6 +14,8 @@ from watcher.journal.database import FILE_NAME, Database, Owner, state_error, wa
 from watcher.journal.events import Backlog, Outbox
 from watcher.journal.files import Files
 from watcher.journal.handoffs import Handoffs
+from watcher.journal.listing import Listing
+from watcher.journal.releases import Releases
 from watcher.journal.sessions import Sessions
 from watcher.journal.sets import Sets
 
@@ -25,8 +27,10 @@ __all__ = [
     "Files",
     "Handoffs",
     "Journal",
+    "Listing",
     "Outbox",
     "Owner",
+    "Releases",
     "Sessions",
     "Sets",
     "watched_by",
@@ -60,11 +64,13 @@ class Journal:
             raise
         self.files = Files(self.database)
         self.sets = Sets(self.database)
+        self.listing = Listing(self.database)
         self.collections = Collections(self.database, self.sets)
         self.sessions = Sessions(self.database)
         self.attributions = Attributions(self.database)
         self.outbox = Outbox(self.database)
         self.handoffs = Handoffs(self.database)
+        self.releases = Releases(self.database, state)
 
     @contextlib.contextmanager
     def scratch(self, name: str, content: bytes) -> Iterator[Path]:

@@ -118,6 +118,12 @@ class Database:
         with self._lock, self._errors_named():
             return self._connection.execute(query, values).fetchall()
 
+    def version(self) -> object:
+        """Something that is another one after each change, by whichever process or connection (sqlite.org/pragma)."""
+        with self._lock, self._errors_named():
+            by_others = self._connection.execute("PRAGMA data_version").fetchone()[0]
+            return by_others, self._connection.total_changes
+
     def shrink(self, pages: int) -> bool:
         """Give up to so many free pages back to the disk, and say whether there are more. Not within a transaction."""
         with self._lock, self._errors_named():

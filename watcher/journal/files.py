@@ -154,9 +154,9 @@ class Files:
         """The files in one folder and everything below it."""
         return self._seen(*_below(root, folder))
 
-    def of_set(self, set_id: str) -> list[SeenFile]:
-        """The files that belong to a set now."""
-        return self._seen("file.set_id = ?", (set_id,))
+    def of_set(self, set_id: str, most: int = -1) -> list[SeenFile]:
+        """The files that belong to a set now, or the first `most` of them."""
+        return self._seen("file.set_id = ?", (set_id,), most)
 
     def rested(self, set_id: str, after: SeenFile | None, until: float, limit: int) -> list[SeenFile]:
         """Files of a set that have been the same since `until` or longer, in the order in which they came to rest.
@@ -220,6 +220,12 @@ class Files:
                     (set_id, ids[file.folder], _blob(file.name)),
                 )
 
+    def moved_away(self, set_id: str) -> None:
+        """The files of a published set are gone from the disk because we moved them."""
+        with self._database.transaction() as sql:
+            sql.execute("DELETE FROM file WHERE set_id = ?", (set_id,))
+            sql.execute("UPDATE image_set SET cleared = 1 WHERE id = ?", (set_id,))
+
     def rest(self, set_id: str) -> None:
         """Nothing is left to do for the files of this set: sweeps need not look at each of them any more."""
         with self._database.transaction() as sql:
@@ -258,8 +264,9 @@ class Files:
             sql.execute("INSERT OR IGNORE INTO directory (root, path) VALUES (?, ?)", values)
             return int(sql.execute("SELECT id FROM directory WHERE root = ? AND path = ?", values).fetchone()[0])
 
-    def _seen(self, where: str, values: tuple[object, ...]) -> list[SeenFile]:
-        rows = self._database.rows(f"SELECT {_COLUMNS} WHERE {where} ORDER BY directory.path, file.name", values)
+    def _seen(self, where: str, values: tuple[object, ...], most: int = -1) -> list[SeenFile]:
+        query = f"SELECT {_COLUMNS} WHERE {where} ORDER BY directory.path, file.name LIMIT ?"
+        rows = self._database.rows(query, (*values, most))
         return [_seen(row) for row in rows]
 
 

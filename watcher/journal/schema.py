@@ -188,6 +188,7 @@ ALTER TABLE image_set ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
 UPDATE image_set SET files = (SELECT count(*) FROM member WHERE set_id = image_set.id),
                      bytes = (SELECT coalesce(sum(size), 0) FROM member WHERE set_id = image_set.id);
 CREATE INDEX image_set_changed ON image_set (last_change, id);
+CREATE INDEX image_set_state_changed ON image_set (state, last_change, id);
 CREATE INDEX image_set_published ON image_set (published_at) WHERE published_at IS NOT NULL;
 CREATE INDEX history_at ON history (at, state);
 CREATE INDEX attribution_problem ON attribution (set_id, problem) WHERE problem <> '';
@@ -220,8 +221,10 @@ CREATE TABLE put_aside (
     set_id TEXT PRIMARY KEY REFERENCES image_set (id),
     phase TEXT NOT NULL,
     since REAL NOT NULL,
-    until REAL NOT NULL
+    until REAL NOT NULL,
+    why TEXT NOT NULL DEFAULT ''
 ) WITHOUT ROWID;
+CREATE INDEX put_aside_phase ON put_aside (phase, since);
 CREATE TABLE removal (
     number INTEGER PRIMARY KEY,
     set_id TEXT NOT NULL,

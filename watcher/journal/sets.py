@@ -64,14 +64,14 @@ class Sets:
         """The latest version of the set of this name in this folder."""
         query = "SELECT * FROM image_set WHERE root = ? AND folder = ? AND name = ? ORDER BY version DESC LIMIT 1"
         rows = self._database.rows(query, (os.fsencode(root), os.fsencode(folder), name))
-        return _from_row(rows[0]) if rows else None
+        return set_of_row(rows[0]) if rows else None
 
     def former(self, image_set: ImageSet) -> ImageSet | None:
         """The version before this one, whether this one replaces it or not."""
         query = "SELECT * FROM image_set WHERE root = ? AND folder = ? AND name = ? AND version = ?"
         place = (os.fsencode(image_set.root), os.fsencode(image_set.folder), image_set.name, image_set.version - 1)
         rows = self._database.rows(query, place)
-        return _from_row(rows[0]) if rows else None
+        return set_of_row(rows[0]) if rows else None
 
     def get(self, set_id: str) -> ImageSet:
         """The set with this identifier. Raises SetNotFound."""
@@ -83,7 +83,7 @@ class Sets:
     def maybe(self, set_id: str) -> ImageSet | None:
         """The set with this identifier, if it is still there."""
         rows = self._database.rows("SELECT * FROM image_set WHERE id = ?", (set_id,))
-        return _from_row(rows[0]) if rows else None
+        return set_of_row(rows[0]) if rows else None
 
     def find(self, text: str) -> ImageSet:
         """The set that a person means: identifier or its beginning, name, or collection; the newest version of a name.
@@ -94,7 +94,7 @@ class Sets:
         identifier = text if text.startswith("urn:uuid:") else f"urn:uuid:{text}"
         query = """SELECT * FROM image_set WHERE id = ?1 OR name = ?2 OR collection = ?2 OR (length(?2) >= 4 AND
                    substr(id, 1, length(?1)) = ?1) ORDER BY version DESC"""
-        found = [_from_row(row) for row in self._database.rows(query, (identifier, text))]
+        found = [set_of_row(row) for row in self._database.rows(query, (identifier, text))]
         places = {(found_set.root, found_set.folder, found_set.name) for found_set in found}
         if len(places) > 1:
             which = ", ".join(sorted(f"{found_set.id[9:17]} ({found_set.folder})" for found_set in found)[:5])
@@ -123,7 +123,7 @@ class Sets:
         query = (
             f"SELECT * FROM image_set WHERE state <> 'skipped' AND {' AND '.join(where)} ORDER BY first_seen, name, id"
         )
-        found = map(_from_row, self._database.rows(query, (since, until, name and _text(name))))
+        found = map(set_of_row, self._database.rows(query, (since, until, name and _text(name))))
         return [one for one in found if folder is None or (one.root / one.folder).is_relative_to(folder)]
 
     def in_states(self, *states: State, limit: int = -1) -> list[ImageSet]:
@@ -131,7 +131,7 @@ class Sets:
         marks = ", ".join("?" * len(states))
         where = f"WHERE state IN ({marks})" if states else ""
         query = f"SELECT * FROM image_set {where} ORDER BY coalesce(completed_at, first_seen), id LIMIT ?"
-        return [_from_row(row) for row in self._database.rows(query, (*states, limit))]
+        return [set_of_row(row) for row in self._database.rows(query, (*states, limit))]
 
     def next_under_way(
         self, root: Path, now: float, in_hand: Collection[str], most: int | None = None
@@ -147,7 +147,7 @@ class Sets:
                     ORDER BY completed_at, id LIMIT 1"""
         values = (*UNDER_WAY, os.fsencode(root), now, *in_hand, *(() if most is None else (most,)))
         rows = self._database.rows(query, values)
-        return _from_row(rows[0]) if rows else None
+        return set_of_row(rows[0]) if rows else None
 
     def next_retry(self) -> float | None:
         """When the next set that is under way may be taken."""
@@ -159,7 +159,7 @@ class Sets:
     def changed_after(self, root: Path, time: float) -> list[ImageSet]:
         """The growing sets below a root that have changed since and are no later version of another one."""
         query = "SELECT * FROM image_set WHERE state = 'growing' AND version = 1 AND root = ? AND last_change > ?"
-        return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root), time))]
+        return [set_of_row(row) for row in self._database.rows(query, (os.fsencode(root), time))]
 
     def look_again(self, set_id: str, at: float, **changes: Any) -> None:
         """Judge a set again at that time if it grows, whatever has happened to it meanwhile."""
@@ -172,7 +172,7 @@ class Sets:
         """The growing sets below a root that want to be judged now, the longest known first."""
         query = """SELECT * FROM image_set WHERE state = 'growing' AND root = ? AND retry_at <= ?
                    ORDER BY first_seen, id"""
-        return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root), now))]
+        return [set_of_row(row) for row in self._database.rows(query, (os.fsencode(root), now))]
 
     def next_due(self, root: Path) -> float | None:
         """When the next growing set below a root wants to be judged."""
@@ -191,7 +191,7 @@ class Sets:
         """The unfinished sets below a root of which no file is left on the disk, but for those that were moved."""
         query = """SELECT * FROM image_set WHERE state IN ('growing', 'complete', 'valid', 'delivered', 'verified')
                    AND cleared = 0 AND root = ? AND NOT EXISTS (SELECT 1 FROM file WHERE set_id = image_set.id)"""
-        return [_from_row(row) for row in self._database.rows(query, (os.fsencode(root),))]
+        return [set_of_row(row) for row in self._database.rows(query, (os.fsencode(root),))]
 
     def on_hold(self) -> int:
         """How many unfinished sets a person holds back."""
@@ -214,9 +214,16 @@ class Sets:
                     WHERE sha256 IS NULL AND state IN ({", ".join("?" * len(UNDER_WAY))})"""
         return int(self._database.rows(query, UNDER_WAY)[0][0])
 
+    def newest_published(self, limit: int) -> list[tuple[str, bool]]:
+        """The identifiers of the sets that became safe last, the newest first, and whether their files are gone."""
+        query = """SELECT id, cleared FROM image_set INDEXED BY image_set_published
+                   WHERE published_at IS NOT NULL AND state = 'published' ORDER BY published_at DESC LIMIT ?"""
+        return [(row[0], bool(row[1])) for row in self._database.rows(query, (limit,))]
+
     def last_published(self) -> float | None:
         """When a set last became safe."""
-        at: float | None = self._database.rows("SELECT max(published_at) FROM image_set")[0][0]
+        query = "SELECT max(published_at) FROM image_set WHERE published_at IS NOT NULL"
+        at: float | None = self._database.rows(query)[0][0]
         return at
 
     def oldest_open(self) -> float | None:
@@ -229,6 +236,14 @@ class Sets:
         """When sets came into a state, from that time on."""
         query = "SELECT at FROM history WHERE at >= ? AND state = ? ORDER BY at"
         return [row[0] for row in self._database.rows(query, (since, state))]
+
+    def moved_since(self, line: int, most: int) -> tuple[int, dict[str, str]]:
+        """The sets that moved after a line of the history, with their last state, and which line is the last now."""
+        query = "SELECT rowid, set_id, state FROM history WHERE rowid > ? ORDER BY rowid DESC LIMIT ?"
+        rows = self._database.rows(query, (line, most))
+        if not rows:  # lines of forgotten sets go, and their numbers are given again
+            return int(self._database.rows("SELECT coalesce(max(rowid), 0) FROM history")[0][0]), {}
+        return int(rows[0][0]), {set_id: state for _, set_id, state in reversed(rows)}
 
     def since(self, set_id: str) -> float | None:
         """When something last happened to a set."""
@@ -329,7 +344,7 @@ class Sets:
         """What is written down of these members, by path."""
         query = "SELECT * FROM member WHERE set_id = ? AND path = ?"
         rows = [row for path in paths for row in self._database.rows(query, (image_set.id, os.fsencode(path)))]
-        return {member.path: member for member in map(_member, rows)}
+        return {member.path: member for member in map(member_of_row, rows)}
 
     def has_sent(self, image_set: ImageSet) -> bool:
         """Whether a member of the set is in the store."""
@@ -339,7 +354,7 @@ class Sets:
     def members(self, set_id: str) -> list[Member]:
         """The frozen members in the order of their paths."""
         query = "SELECT * FROM member WHERE set_id = ? ORDER BY path"
-        return [_member(row) for row in self._database.rows(query, (set_id,))]
+        return [member_of_row(row) for row in self._database.rows(query, (set_id,))]
 
     def sent(self, image_set: ImageSet, member: Member, sha256: str | None) -> None:
         """A member has been sent, and this is the digest of what was read; None: it must be sent again."""
@@ -379,7 +394,8 @@ class Sets:
         sql.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (set_id, now, state, _text(note)))
 
 
-def _member(row: sqlite3.Row) -> Member:
+def member_of_row(row: sqlite3.Row) -> Member:
+    """The member in a row of `member`."""
     facts = FileFacts(row["size"], row["mtime_ns"], row["identity"])
     return Member(os.fsdecode(row["path"]), facts, row["target"], row["sha256"])
 
@@ -397,7 +413,8 @@ def _text(value: str) -> str:
     return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _from_row(row: sqlite3.Row) -> ImageSet:
+def set_of_row(row: sqlite3.Row) -> ImageSet:
+    """The set in a row of `image_set`."""
     values = {name: row[name] for name in _NAMES}
     values["root"] = Path(os.fsdecode(values["root"]))
     values["folder"] = PurePosixPath(os.fsdecode(values["folder"]))

@@ -53,6 +53,31 @@ class Attention:
     set_id: str = ""
 
 
+def what_to_do(one: Attention) -> str:
+    """What a person does about it, in a sentence."""
+    match one.kind:
+        case Kind.SET if one.set_id:
+            return say("Look at the set; mend what is wrong at the instrument, then retry it, or skip it.")
+        case Kind.SET:
+            return say("Look at the list of what needs attention.")
+        case Kind.STORE:
+            return say("Images are safe on this disk meanwhile; leave them there until this is over.")
+        case Kind.WATCHER:
+            return say("Tell whoever looks after the watcher: it should be looked at, or started again.")
+        case Kind.FOLDER:
+            return say("See that the disk or share is there and that the watcher may read it.")
+        case Kind.DISK:
+            return say("Clear away sets for which the column “Safe to delete here” says yes.")
+        case Kind.PEOPLE:
+            return say("Correct the file that is named; it is read again by itself.")
+        case Kind.ACCESS:
+            return say("Ask the iRODS administrator whether that user or group is there; it is tried again by itself.")
+        case Kind.HANDOFF:
+            return say("The images are safe; ask whoever runs that program.")
+        case Kind.ARCHIVE:
+            return say("Tell the iRODS administrator; nothing of it is needed any more.")
+
+
 def attentions(journal: Journal, now: float, *, watched: bool) -> list[Attention]:
     """All that needs a person now, what is urgent first; `watched`: whether a process is the watcher."""
     found = [*_store(journal), *_watcher(journal, now, watched=watched), *_disks(journal, now), *_sets(journal)]
@@ -100,6 +125,7 @@ def _troubles(journal: Journal) -> Iterator[Attention]:
         if where.startswith(_TOLD_ELSEWHERE):
             continue
         kind = Kind.PEOPLE if where.startswith(("registers ", "attribution ")) else Kind.FOLDER
+        kind = Kind.WATCHER if where == "page" else kind
         yield Attention(f"trouble:{where}", kind, what, since, urgent=where == "watch")
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from watcher.journal import Backlog, Journal
 from watcher.model import Answer
+from watcher.overview.language import say, say_many
 from watcher.overview.words import sets, when
 
 #: Of the sets that an agent could not take on so many are named.
@@ -16,15 +17,31 @@ def sink_lines(backlogs: Iterable[Backlog]) -> list[str]:
     """Who is still to be told and why, a sentence a line; nothing if all have been told."""
     found = []
     for backlog in backlogs:
-        where = f"Hand-off by {backlog.sink}"
+        sink, number, since = backlog.sink, backlog.waiting, when(backlog.since)
         if backlog.problem:
-            wait = f"{_events(backlog.waiting)} {'waits' if backlog.waiting == 1 else 'wait'}"
-            found.append(f"{where}: {wait} since {when(backlog.since)}: {backlog.problem}")
+            found.append(
+                say_many(
+                    "Hand-off by {sink}: {number} event waits since {since}: {why}",
+                    "Hand-off by {sink}: {number} events wait since {since}: {why}",
+                    number, sink=sink, since=since, why=backlog.problem,
+                )
+            )  # fmt: skip
         if backlog.refused:
-            was = "was" if backlog.refused == 1 else "were"
-            found.append(f"{where}: {_events(backlog.refused)} {was} refused: {backlog.refusal}")
+            found.append(
+                say_many(
+                    "Hand-off by {sink}: {number} event was refused: {why}",
+                    "Hand-off by {sink}: {number} events were refused: {why}",
+                    backlog.refused, sink=sink, why=backlog.refusal,
+                )
+            )  # fmt: skip
         if not (backlog.problem or backlog.refused):
-            found.append(f"{where}: {_events(backlog.waiting)} to be told.")
+            found.append(
+                say_many(
+                    "Hand-off by {sink}: {number} event to be told.",
+                    "Hand-off by {sink}: {number} events to be told.",
+                    number, sink=sink,
+                )
+            )  # fmt: skip
     return found
 
 
@@ -33,21 +50,34 @@ def agent_lines(journal: Journal) -> list[str]:
     found, others = [], []
     for agent, state, number in journal.handoffs.counts():
         if state == "requested":
-            found.append(f"{sets(number)} {'waits' if number == 1 else 'wait'} for the agent {agent}.")
+            found.append(
+                say_many(
+                    "{number} set waits for the agent {agent}.", "{number} sets wait for the agent {agent}.", number,
+                    agent=agent,
+                )
+            )  # fmt: skip
         elif state not in {"done", "failed"}:
-            others.append((number, f"{sets(number)}: the agent {agent} says: {state}"))
+            line = say("{sets}: the agent {agent} says: {state}", sets=sets(number), agent=agent, state=state)
+            others.append((number, line))
     others.sort(reverse=True)  # an agent may say something else of each
     found += [line for _, line in others[:_NAMED]]
     if len(others) > _NAMED:
-        found.append(f"{sets(sum(number for number, _ in others[_NAMED:]))}: agents say other things of them.")
+        more = sets(sum(number for number, _ in others[_NAMED:]))
+        found.append(say("{sets}: agents say other things of them.", sets=more))
     return found
 
 
 def failed_line(journal: Journal, agent: str, number: int) -> str:
     """What an agent could not do, and why."""
-    failed = [f"{name}: {answer.message or 'no reason given'}" for name, answer in _failed(journal, agent)]
-    named = "; ".join(failed[:_NAMED]) + (f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else "")
-    return f"{sets(number)} {'was' if number == 1 else 'were'} refused by the agent {agent}: {named}"
+    failed = [f"{name}: {answer.message or say('no reason given')}" for name, answer in _failed(journal, agent)]
+    named = "; ".join(failed[:_NAMED])
+    if len(failed) > _NAMED:
+        named += say("; and {number} more", number=len(failed) - _NAMED)
+    return say_many(
+        "{number} set was refused by the agent {agent}: {named}",
+        "{number} sets were refused by the agent {agent}: {named}",
+        number, agent=agent, named=named,
+    )  # fmt: skip
 
 
 def record(journal: Journal) -> dict[str, Any]:
@@ -72,7 +102,3 @@ def words(answer: Answer | None) -> str:
 
 def _failed(journal: Journal, agent: str) -> list[tuple[str, Answer]]:
     return [(name, answer) for name, answer in journal.handoffs.failed() if answer.agent == agent]
-
-
-def _events(number: int) -> str:
-    return f"{number} event" if number == 1 else f"{number} events"

@@ -24,6 +24,11 @@ def say(text: str, /, **values: object) -> str:
     return (_chosen.get() or _ENGLISH).gettext(text).format(**values)
 
 
+def later(text: str) -> str:
+    """A sentence that `say` says at another place; so it is found for the catalogues."""
+    return text
+
+
 def say_many(one: str, many: str, number: int, /, **values: object) -> str:
     """The same for a number of things; `{number}` is it."""
     return (_chosen.get() or _ENGLISH).ngettext(one, many, number).format(number=number, **values)
@@ -39,6 +44,11 @@ def speaking(languages: Sequence[str], folder: Path = FOLDER) -> Iterator[str]:
         yield chosen
     finally:
         _chosen.reset(token)
+
+
+def catalogue() -> gettext.NullTranslations:
+    """The catalogue of the language that is spoken, for what looks sentences up by itself."""
+    return _chosen.get() or _ENGLISH
 
 
 @cache

@@ -49,6 +49,7 @@ class Overview:
     instrument: str
     version: str
     watcher: str | None
+    page: str | None
     heartbeat: float | None
     paused: bool
     store_problem: str
@@ -102,6 +103,7 @@ def take(journal: Journal, now: float) -> Overview:
     counts, watcher, watching = journal.sets.counts(), watched_by(journal.state), journal.noted("watching")
     watching = watching if isinstance(watching, dict) else {}
     heartbeat, pace = journal.noted("heartbeat"), journal.noted("pace")
+    page = journal.noted("page") if watcher else None
     rate, under_way = _sending(journal, now) if watcher else (0.0, {})
     open_sets = journal.sets.in_states(*UNDER_WAY, limit=_BARS)
     growing = [journal.sets.maybe(set_id) for set_id in under_way if set_id not in {one.id for one in open_sets}]
@@ -112,6 +114,7 @@ def take(journal: Journal, now: float) -> Overview:
         str(watching.get("instrument", "")),
         str(watching.get("version", "")),
         watcher,
+        str(page["address"]) if isinstance(page, dict) else None,
         heartbeat if isinstance(heartbeat, float) else None,
         orders.paused(journal) is not None,
         str(journal.noted("store") or ""),

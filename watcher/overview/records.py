@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from watcher.journal import Journal
+from watcher.journal.sessions import WorkSession
 from watcher.model import Answer, Attribution, ImageSet, Member, State
 from watcher.overview import handoffs
 from watcher.overview.attention import MOST_SETS
 from watcher.overview.picture import Overview, sentence
 from watcher.pipeline.inspect import Inspection
+from watcher.provenance.request import Request
 
 SCHEMA_VERSION = 1
 _ATTRIBUTION = TypeAdapter(Attribution)
@@ -46,6 +48,8 @@ def of_set(
         "sound": image_set.sound,
         "problems": list(image_set.problems),
         "remarks": list(image_set.remarks),
+        "files": image_set.files,
+        "bytes": image_set.bytes,
         "members": [{"path": m.target, "bytes": m.facts.size, "sha256": m.sha256} for m in members],
         "metadata": dict(image_set.embedded),
         **of_attribution(made_by),
@@ -58,6 +62,22 @@ def of_set(
     }
 
 
+def in_brief(one: ImageSet, members: Sequence[Member], journal: Journal) -> dict[str, Any]:
+    """A set of the journal with who made it and how far its agent is."""
+    return of_set(one, members, journal.attributions.record(one.id), journal.handoffs.of(one))
+
+
+def in_full(one: ImageSet, members: Sequence[Member], journal: Journal) -> dict[str, Any]:
+    """The same with who may read it, what was changed later, and what happened to it."""
+    granted = sorted(journal.attributions.granted(one.id).items())
+    return {
+        **in_brief(one, members, journal),
+        "access": [{"who": who, "level": level, "problem": problem} for who, (level, problem) in granted],
+        "changes": [asdict(change) for change in journal.attributions.changes(one.id)],
+        "history": [{"at": at, "state": str(to), "note": note} for at, to, note in journal.sets.history(one.id)],
+    }
+
+
 def of_overview(now: Overview, journal: Journal) -> dict[str, Any]:
     """The picture of an instrument."""
     held = journal.sets.in_states(State.HELD, limit=MOST_SETS)
@@ -67,6 +87,7 @@ def of_overview(now: Overview, journal: Journal) -> dict[str, Any]:
         "sentence": sentence(now),
         "mood": now.mood,
         "watcher": now.watcher,
+        "page": now.page,
         "heartbeat": now.heartbeat,
         "paused": now.paused,
         "store_problem": now.store_problem,
@@ -99,6 +120,19 @@ def of_attribution(found: Attribution | None) -> dict[str, Any]:
     if found is None:
         return {"attribution": None}
     return {"attribution": _ATTRIBUTION.dump_python(found, mode="json")}
+
+
+def of_request(request: Request, lacks: Sequence[str]) -> dict[str, Any]:
+    """A request, and what keeps an operator from beginning with it."""
+    return {**request.model_dump(mode="json"), "ready": not lacks, "lacks": list(lacks)}
+
+
+def of_session(one: WorkSession, now: float) -> dict[str, Any]:
+    """A session of work at the instrument."""
+    return {
+        "id": one.id, "request": one.request, "operator": one.operator, "folder": one.folder, "started": one.started,
+        "until": one.until, "open": one.is_open(now), "ended_by": one.ended_by,
+    }  # fmt: skip
 
 
 def of_inspection(found: Inspection) -> dict[str, Any]:

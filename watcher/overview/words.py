@@ -4,20 +4,20 @@ import time
 from collections.abc import Sequence
 
 from watcher.model import ImageSet, State
-from watcher.overview.language import say, say_many
+from watcher.overview.language import later, say, say_many
 
 #: The states in words that nobody has to look up.
 PLAIN = {
-    State.GROWING: "still being written",
-    State.COMPLETE: "finished, to be checked",
-    State.VALID: "checked, to be sent",
-    State.DELIVERED: "sent, to be verified",
-    State.VERIFIED: "verified, to be published",
-    State.PUBLISHED: "safe in the archive",
-    State.RELEASED: "safe in the archive, removed here",
-    State.HELD: "needs attention",
-    State.SKIPPED: "left out",
-    State.SUPERSEDED: "replaced by a later version",
+    State.GROWING: later("still being written"),
+    State.COMPLETE: later("finished, to be checked"),
+    State.VALID: later("checked, to be sent"),
+    State.DELIVERED: later("sent, to be verified"),
+    State.VERIFIED: later("verified, to be published"),
+    State.PUBLISHED: later("safe in the archive"),
+    State.RELEASED: later("safe in the archive, removed here"),
+    State.HELD: later("needs attention"),
+    State.SKIPPED: later("left out"),
+    State.SUPERSEDED: later("replaced by a later version"),
 }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from watcher.errors import Conflict
 from watcher.journal import Journal
@@ -15,6 +16,8 @@ from watcher.provenance.vocabulary import COMPLETE, MANIFEST_DIGEST, SUPERSEDED
 from watcher.stores.base import Claimed, Session, Store
 from watcher.stores.source import Source
 
+#: What the history says of a set that a lost journal has found again.
+FOUND: Final = "found in the store"
 #: Called with a set, a member and the number of its bytes that have just been sent.
 Progress = Callable[[ImageSet, Member, int], None]
 
@@ -120,8 +123,8 @@ class Delivery:
         if newest and Avu(MANIFEST_DIGEST, manifest.digest(read)) in published:
             for member in read:
                 self.sending.journal.sets.sent(image_set, member, member.sha256)
-            return self.sending.journal.sets.advance(image_set, State.DELIVERED, now, "found in the store")
-        return begin_version(image_set, self.sending.journal, now, "found in the store with other content")
+            return self.sending.journal.sets.advance(image_set, State.DELIVERED, now, FOUND)
+        return begin_version(image_set, self.sending.journal, now, f"{FOUND} with other content")
 
     def _same_as_before(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet | None:
         """The published version before, if this one differs only in times: it was copied back, or saved unchanged."""

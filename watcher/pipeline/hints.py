@@ -28,6 +28,7 @@ class Hints(FileSystemEventHandler):
         self._lock = threading.Lock()
         self._folders: set[str] = set()
         self._overflow = False
+        self._events = 0
         self._observer: BaseObserver | None = None
         self.trouble = ""
 
@@ -74,11 +75,18 @@ class Hints(FileSystemEventHandler):
             overflow, self._overflow = self._overflow, False
         return folders, overflow
 
+    def counted(self) -> int:
+        """How many events came since this was last asked."""
+        with self._lock:
+            events, self._events = self._events, 0
+        return events
+
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by watchdog, in its own thread."""
         if event.event_type in _SILENT:
             return
         with self._lock:
+            self._events += 1
             for path in (event.src_path, event.dest_path):
                 if path:
                     self._add(os.fsdecode(path), event.is_directory)

@@ -29,7 +29,7 @@ _DATA = frozenset({".zarray", ".zattrs", ".zgroup", ".zmetadata"})
 _COARSE = 2.5
 _FLAGS = glob.GLOBSTAR | glob.BRACE | glob.DOTGLOB | glob.FORCEUNIX | glob.IGNORECASE
 # Directories of zarr and others begin with a dot; temporary directories are told by the other patterns.
-_IGNORED_FOLDERS = tuple(pattern for pattern in IGNORED if pattern not in (".*", "*.lock"))
+_IGNORED_FOLDERS = (*(pattern for pattern in IGNORED if pattern not in (".*", "*.lock")), names.ASIDE)
 
 
 @dataclass(slots=True)

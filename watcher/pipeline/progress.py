@@ -45,6 +45,12 @@ class Progress:
         with self._lock:
             self._under_way.pop(set_id, None)
 
+    @property
+    def sending(self) -> bool:
+        """Whether a member is under way."""
+        with self._lock:
+            return any(self._under_way.values())
+
     def round(self) -> float:
         """Note how far it is, if that changed. Raises JournalError."""
         now = self._clock.now()

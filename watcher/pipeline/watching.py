@@ -20,7 +20,8 @@ from watcher.stores.base import Store
 class Watching:
     """Observe, assemble and complete for one watched folder; all that it decides is in the journal.
 
-    `trust_times` and `stopping`: see `Sweep`. Raises WatchFolderError and JournalError.
+    `trust_times` and `stopping`: see `Sweep`; `held` is told of a set that is incomplete at its deadline. Raises
+    WatchFolderError and JournalError.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Watching:
         *,
         trust_times: bool = False,
         stopping: Callable[[], bool] = lambda: False,
+        held: Callable[[ImageSet], None] = lambda image_set: None,  # noqa: ARG005 - nobody is told
     ) -> None:
         self.watch = watch
         self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping, disk=store.disk)
         self._stopping = stopping
+        self._held = held
         self.assembly = Assembly(watch, profile.sets, journal)
         self.census = Census(watch.path, journal, watch.settle)
         self._complete = profile.complete
@@ -148,9 +151,10 @@ class Watching:
             with self._journal.database.transaction():
                 # What it is held for: a change to these files sets it going again.
                 self._journal.sets.freeze(image_set, members_in(group.folder, group.files, self._store))
-                self._journal.sets.advance(
+                held = self._journal.sets.advance(
                     image_set, State.HELD, now, reason, reason=reason, waits_for=verdict.waits_for, whole=False
                 )
+            self._held(held)
         else:
             only_time = not (group.missing or group.problems or image_set.problems or self._has_signals)
             look = self._next_look(image_set, now, only_time=only_time)

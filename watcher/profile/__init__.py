@@ -6,6 +6,7 @@ from watcher.profile.loader import load
 from watcher.profile.models import Complete, FolderStore, Instrument, IrodsStore, Profile, Sets, Watch
 from watcher.profile.mount import MountStore
 from watcher.profile.secret import Secret
+from watcher.profile.web import Web
 
 __all__ = [
     "Amqp",
@@ -20,6 +21,7 @@ __all__ = [
     "Secret",
     "Sets",
     "Watch",
+    "Web",
     "Webhook",
     "load",
 ]

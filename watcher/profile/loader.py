@@ -12,7 +12,6 @@ from watcher.profile.problems import Wording
 #: What the design names and this version does not do; the words finish "this version does not ...".
 _LATER: Final = {
     "notify": "send messages",
-    "web": "have a status page",
 }
 _KIND: Final = document.Kind(
     "profile", "the keys instrument, watch and store", "`irods-watcher init` writes a profile", ProfileError

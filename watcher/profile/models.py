@@ -22,6 +22,7 @@ from watcher.profile.release import Release
 from watcher.profile.secret import Secret
 from watcher.profile.target import FIELDS, Template, components
 from watcher.profile.units import Duration
+from watcher.profile.web import Web
 from watcher.profile.wording import did_you_mean
 
 
@@ -237,6 +238,11 @@ class Document(Section):
         default_factory=Handoff,
         description="Which other programs are told of published sets; absent: none.",
         examples=[{"agent": "omero"}],
+    )
+    web: Web = Field(
+        default_factory=Web,
+        description="The page that shows all this; absent: on this computer alone.",
+        examples=[{"port": 8765}],
     )
 
     copies: tuple[Annotated[IrodsStore | FolderStore, Field(discriminator="kind")], ...] = Field(

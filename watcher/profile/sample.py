@@ -67,6 +67,18 @@ watch:
 #   amqp: null                        # as in {{url: {{env: AMQP_URL}}, exchange: image-sets}}
 #   omero: null                       # files for an in-place import, as in {{mount: /mnt/irods}}
 
+# web:
+#   enabled: true                     # false: no page
+#   port: 8765                        # the page is at http://127.0.0.1:8765
+#   listen: 127.0.0.1                 # on any other address it needs a password and TLS, or a proxy
+#   hosts: []                         # by which other names browsers reach it, as in [scope1.example.org]
+#   actions: true                     # whether anything can be ordered there
+#   people: false                     # whether names are shown to those without a password
+#   password: null                    # as in {{env: PAGE_PASSWORD}}; null: whoever is at this computer may order
+#   proxy: null                       # as in {{header: X-Remote-User, address: 10.0.0.5}}
+#   certificate: null                 # for TLS, as in /etc/irods-watcher/page.pem
+#   key: null                         # its key
+
 # release: null                       # null: local files are never removed; else as in {{after: 7d, copies: 2}}
 
 store:

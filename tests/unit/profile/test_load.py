@@ -166,7 +166,7 @@ store: {kind: irods, collection: zone/x, connections: 04}
     ]
 
 
-KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff, copies, release"
+KEYS = "instrument, watch, sets, complete, store, people, access, metadata, limits, handoff, web, copies, release"
 INSTRUMENT, WATCH, STORE = MINIMAL.splitlines(keepends=True)
 EXAMPLE_STORE = "`store: {kind: irods, collection: '/zone/home/facility/{instrument}/{set}'}`"
 EXAMPLE_WATCH = "`watch: [{path: 'D:/Data'}]`"
@@ -420,7 +420,7 @@ def test_a_mistake_is_told_with_its_place_and_its_cure(tmp_path: Path, text: str
     assert refused(tmp_path, text) == [problem]
 
 
-@pytest.mark.parametrize("key", ["notify", "web"])
+@pytest.mark.parametrize("key", ["notify"])
 def test_what_this_version_does_not_do_is_never_passed_over(tmp_path: Path, key: str) -> None:
     (problem,) = refused(tmp_path, MINIMAL + f"{key}: {{a: b}}\n")
     assert problem.startswith(f"4:1: {key}: this version does not ")

@@ -21,6 +21,7 @@ from watcher.profile import (
     Secret,
     Sets,
     Watch,
+    Web,
     Webhook,
     load,
     schema,
@@ -41,6 +42,7 @@ from watcher.profile.people import (
 )
 from watcher.profile.release import Release
 from watcher.profile.sample import sample
+from watcher.profile.web import Proxy
 from watcher.profile.yaml_text import Route, parse
 
 PROFILES = Path(__file__).parents[3] / "profiles"
@@ -92,6 +94,8 @@ def test_the_schema_file_is_current() -> None:
         Amqp,
         OmeroImport,
         Release,
+        Web,
+        Proxy,
     ],
 )
 def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> None:
@@ -141,6 +145,7 @@ def test_the_sample_tells_the_defaults_as_they_are(tmp_path: Path, kind: Kind, t
         People,
         Metadata,
         Handoff,
+        Web,
         STORES[kind],
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}
