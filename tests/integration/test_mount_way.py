@@ -33,6 +33,7 @@ from watcher.daemon import Daemon
 from watcher.errors import Conflict, StoreUnreachable
 from watcher.journal import Journal
 from watcher.model import State
+from watcher.pipeline.early import Early
 from watcher.profile import load
 from watcher.stores.mount.session import MountSession
 
@@ -149,6 +150,19 @@ def test_the_owner_is_who_wrote_by_the_catalogue_and_never_who_looks(mounted: Mo
     assert mounted.said(RUN)["dcterms:creator"] == "Doe, Jane"
     assert "dcterms:creator" not in mounted.said(f"{LANDING}/run2")
     assert mounted.said(f"{LANDING}/run2")["acq:attribution"] == "unresolved"
+
+
+def test_a_growing_set_is_left_alone_since_nothing_of_it_is_to_be_sent(mounted: Mounted) -> None:
+    mounted.configure(complete={"quiet": "10m"})
+    mounted.write("run1/a.dat")
+    for _ in range(5):
+        mounted.sweep()
+    daemon = mounted.daemon
+    with daemon._crew() as crew:
+        early = Early(daemon.profile, daemon.journal, daemon.store, daemon._way(crew).sending, mounted.clock)
+        assert early.next_set(()) is None
+    assert mounted.states() == {"run1": State.GROWING}
+    assert mounted.said(RUN) == {}
 
 
 # Where a set lies.
