@@ -10,7 +10,15 @@ from zoneinfo import ZoneInfo
 
 from watcher import __version__
 from watcher.clock import Clock, SystemClock
-from watcher.errors import JournalError, StaleSet, StoreUnreachable, WatcherError, WatchFolderError
+from watcher.errors import (
+    JournalError,
+    StaleSet,
+    StoreError,
+    StoreUnreachable,
+    WatcherError,
+    WatchFolderError,
+    WrongMount,
+)
 from watcher.journal import Journal
 from watcher.journal.pruning import prune
 from watcher.model import UNDER_WAY, ImageSet, Member, State
@@ -26,7 +34,7 @@ from watcher.pipeline.auditing import Auditing
 from watcher.pipeline.conveyor import Conveyor
 from watcher.pipeline.copies import evidence_everywhere
 from watcher.pipeline.crew import Crew
-from watcher.pipeline.destination import Destination
+from watcher.pipeline.destination import destination_of
 from watcher.pipeline.duties import Duties, Duty
 from watcher.pipeline.early import Early
 from watcher.pipeline.elsewhere import Elsewhere, elsewhere
@@ -142,9 +150,9 @@ class Daemon:
             for watch in profile.watch
         ]
         self.registers = Registers(profile)
-        self.attribute = Attributor(profile, journal, self.registers)
+        self.attribute = Attributor(profile, journal, self.registers, self.store.disk)
         self._told_of_registers: set[str] = set()
-        self.destinations = {watch.path: Destination(profile, watch) for watch in profile.watch}
+        self.destinations = {watch.path: destination_of(profile, watch) for watch in profile.watch}
 
     @property
     def stopping(self) -> bool:
@@ -160,7 +168,8 @@ class Daemon:
         """Raise if the store is away, refuses the login, or the collection that all sets go below is missing."""
         used = bool(self.journal.sets.in_states(State.PUBLISHED, State.RELEASED, limit=1))
         for destination in self.destinations.values():
-            self.store.check(destination.base, used=used)
+            for base in destination.bases:
+                self.store.check(base, used=used)
 
     def trouble(self, where: str, what: str) -> None:
         """Tell that something is wrong somewhere beside the sets, "" when it is over; each thing once."""
@@ -180,6 +189,11 @@ class Daemon:
             self._guard(lambda: self.journal.note("store", ""))
         except StoreUnreachable as error:
             self._note_store(error)
+        except WrongMount:
+            raise
+        except WatchFolderError as error:
+            # A mount may come later than this program; before it is proven nothing is looked at.
+            self._listener.trouble("watch", str(error))
         reading = self.registers.reading(self._tell_registers, _AT_START)
         with reading, self._crews() as crews, self._audits() as audits:
             crew = crews.main
@@ -230,7 +244,7 @@ class Daemon:
             try:
                 self._report(watching, watching.look_everywhere())
                 watching.judge()
-            except WatchFolderError as error:
+            except (WatchFolderError, StoreError) as error:
                 troubles.append(error)
         return troubles
 
@@ -351,7 +365,8 @@ class Daemon:
             duties.append(Answers(self.journal, crew, self._clock, between))
         if self.profile.release and store_answers:
             duties.append(self._releasing(crews, self.profile.release))
-        duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
+        if self.store.disk.trusted:
+            duties.append(Space([watch.path for watch in self.profile.watch], self.journal, self._clock))
         duties += telling.duties(
             self.profile, self._channels, self.journal, self._clock, self.registers, self.attribute,
             stirred_at=(lambda: max(conveyor.stirred_at, self._progress.sent_at)) if conveyor else None,
@@ -455,7 +470,8 @@ class Daemon:
 
     def _watch(self, conveyor: Conveyor) -> None:
         """The calling thread's part of `run`: events, sweeps, judgements."""
-        hints = [Hints(watching.watch.path, self._wake) for watching in self.watchings]
+        silent = not self.store.disk.trusted
+        hints = [Hints(watching.watch.path, self._wake, silent=silent) for watching in self.watchings]
         patrols = [Patrol(watching, hint, self._heard) for watching, hint in zip(self.watchings, hints, strict=True)]
         try:
             while not self.stopping:

@@ -10,6 +10,7 @@
     │   │   ├── RequestError                what a scientist asked to be acquired
     │   │   └── FleetError                  the instruments of a facility view
     │   ├── WatchFolderError            the watched folder is missing or may not be read
+    │   │   └── WrongMount                  the mount does not show the collection that the profile names
     │   ├── LoginRefused                the store knows neither this name nor this password
     │   └── TargetMissing               the collection that sets go below is not there
     ├── Paused                      5   a person has paused the sending
@@ -129,6 +130,12 @@ class WatchFolderError(ConfigurationError):
 
     transient = True
     cure = "check watch.path in the profile, that the disk or share is there, and that this account may read it"
+
+
+class WrongMount(WatchFolderError):
+    """The mount does not show the collection that the profile names."""
+
+    cure = "mend store.mount_root or store.logical_root in the profile"
 
 
 class LoginRefused(ConfigurationError):

@@ -99,10 +99,11 @@ class ImageSet:
     Times are seconds since 1970 by this machine's clock. `root` is the watched folder, `folder` the place below it
     that its members share, and `grouped_by` how they were found to belong together (a format, directory, stem, file).
     `collection` is where the set goes, None until that is decided; `claimed` whether the store let us have it;
-    `cleared` whether all its files were removed from the disk after publication. `unseen_at` is when its folder was
-    looked at before it was first seen, None if never. `on_hold` is why a person holds it back, "" if nobody does;
-    `files` and `bytes` are what its member list has, frozen or so far. `replicas` is how many good ones of each member
-    the store's catalogue had at least, as its metadata say; 0 before it was verified.
+    `cleared` whether all its files were removed from the disk after publication, or moved for it. `unseen_at` is when
+    its folder was looked at before it was first seen, None if never. `on_hold` is why a person holds it back, "" if
+    nobody does; `files` and `bytes` are what its member list has, frozen or so far. `replicas` is how many good ones
+    of each member the store's catalogue had at least, as its metadata say; 0 before it was verified. `fixity` is how
+    its digests were come by, if the files were not read for them and sent: `server-only` or `compared`.
     `revision` grows with each change, so that a decision taken on an older one is refused.
     """
 
@@ -138,6 +139,7 @@ class ImageSet:
     files: int = 0
     bytes: int = 0
     replicas: int = 0
+    fixity: str = ""
     embedded: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -272,5 +274,7 @@ class Avu(NamedTuple):
 
 #: What a claim writes on a collection: whose it is, and that nobody is to count on it yet.
 IDENTIFIER: Final = "dcterms:identifier"
+#: The set that this one came instead of.
+REPLACES: Final = "dcterms:replaces"
 STATE: Final = "acq:state"
 UPLOADING: Final = Avu(STATE, "uploading")

@@ -10,9 +10,10 @@ import stat
 import sys
 import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import IO, BinaryIO, Final, NamedTuple, cast
+from typing import IO, BinaryIO, Final, NamedTuple, Protocol, cast
 
 from watcher.model import FileFacts
 
@@ -51,19 +52,79 @@ def asking_in(folder: str) -> Iterator[Callable[[bytes], os.stat_result]]:
         os.close(handle)
 
 
-def status_of(entry: "os.DirEntry[str]") -> os.stat_result:
+class Entry(Protocol):
+    """What is needed of an entry of a directory; `os.DirEntry` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    def is_symlink(self) -> bool: ...
+
+    def is_dir(self, *, follow_symlinks: bool = True) -> bool: ...
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result: ...
+
+
+def status_of(entry: Entry) -> os.stat_result:
     """The status of a directory's entry, without following a link. Raises OSError."""
     if sys.platform == "win32":
         return os.stat(entry.path, follow_symlinks=False)
     return entry.stat(follow_symlinks=False)
 
 
-def is_link(entry: "os.DirEntry[str]") -> bool:
+def is_link(entry: Entry) -> bool:
     """Whether a directory's entry only points elsewhere: a symbolic link, or a junction on Windows."""
     if sys.platform == "win32":
         attributes = entry.stat(follow_symlinks=False).st_file_attributes
         return entry.is_symlink() or bool(attributes & stat.FILE_ATTRIBUTE_REPARSE_POINT)
     return entry.is_symlink()
+
+
+class Disk:
+    """How a watched folder is looked at: this takes the system at its word, as one may with disks. All raise OSError.
+
+    `trusted` says whether native events, the times of directories, numbers and owners of files and the free space mean
+    anything there, and whether what is not listed is gone.
+    """
+
+    trusted = True
+
+    def looking(self) -> AbstractContextManager[None]:
+        """For as long as a look takes. Raises WatchFolderError if it is not what it should be."""
+        return contextlib.nullcontext()
+
+    def entries(self, folder: Path) -> AbstractContextManager[Iterator[Entry]]:
+        """What is listed in a folder."""
+        return os.scandir(folder)
+
+    def stat(self, path: Path) -> os.stat_result:
+        """The status of a file or folder."""
+        return os.stat(path)
+
+    def facts(self, status: os.stat_result) -> FileFacts:
+        """What of a status is enough to notice any change."""
+        return facts_from(status)
+
+    def confirmed(self, folder: Path) -> Mapping[str, FileFacts]:
+        """The files in a folder as they are beyond doubt, by name."""
+        with self.entries(folder) as entries:
+            plain = [entry for entry in entries if not is_link(entry) and not entry.is_dir(follow_symlinks=False)]
+            return {entry.name: self.facts(status_of(entry)) for entry in plain}
+
+    def gone(self, folder: Path) -> bool:  # noqa: ARG002 - what is not there is gone
+        """Whether a folder that is not seen is no longer there, beyond doubt."""
+        return True
+
+    def owner(self, path: Path) -> str:
+        """Who owns a file; "" if that is not known."""
+        return owner_of(path)
+
+
+#: The disks of this computer.
+LOCAL: Final = Disk()
 
 
 def facts_of(file: IO[bytes]) -> FileFacts:
@@ -99,6 +160,11 @@ def owner_of(path: Path) -> str:
         return pwd.getpwuid(os.stat(path).st_uid).pw_name
     except KeyError:
         return ""
+
+
+def is_root() -> bool:
+    """Whether this process may do everything on this computer, by its user."""
+    return sys.platform != "win32" and os.geteuid() == 0
 
 
 def lower_priority() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.irods_store import HOME, MIB, REAL_ZONE, Where
+from tests.integration.mounted import Mounted
 from tests.irods_server import IrodsServer
 from watcher import osfacts
 from watcher.stores.irods import IrodsStore
@@ -62,3 +63,12 @@ def member(tmp_path: Path) -> Callable[..., Source]:
         return Source(file, osfacts.facts_at(file))
 
     return write
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Mounted]:
+    """An instrument that writes through NFSRODS, and the watcher of its mount."""
+    with IrodsServer() as server:
+        made = Mounted(tmp_path, server)
+        yield made
+        made.close()

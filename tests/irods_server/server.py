@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from .agents import Agent
+from .catalogue import Catalogue
 from .entities import GOOD, INTERMEDIATE, STALE, Replica
 from .faults import Faults
 from .framing import Wire
@@ -259,6 +260,11 @@ class IrodsServer:
             collection = self._zone.catalogue.collections[path]
             collection.inherit = True
             self._zone.catalogue.set_access(collection, self._zone.catalogue.user(readers), READ)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue itself, for what stands in front of this server in other tests; only with its lock."""
+        return self._zone.catalogue
 
     def mend_stuck_replicas(self) -> None:
         """Do what an administrator does about replicas that stay INTERMEDIATE: mark them STALE (`iadmin modrepl`)."""

@@ -20,7 +20,7 @@ from watcher.model import ImageSet, State
 from watcher.overview import records
 from watcher.overview.words import amount, files, when
 from watcher.pipeline.release.duty import WANTED_BACK
-from watcher.profile import Profile
+from watcher.profile import MountStore, Profile
 from watcher.profile.release import Release
 
 _UNDER_WAY: Final = (Phase.ORDERED, Phase.MOVING, Phase.BACK, Phase.REMOVING)
@@ -53,6 +53,8 @@ def release(
     if log:
         with Journal(place) as journal:
             return _log(journal, json=json)
+    if isinstance(loaded.store, MountStore):
+        raise UsageError(f"{loaded.source}: what lies on a mount is the set itself and no copy of it", cure="")
     demanded = loaded.release or (Release() if dry_run else None)
     if demanded is None:
         cure = "write for example `release: {grace: 24h}` into it; without more it releases only what you order"

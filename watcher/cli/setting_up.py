@@ -24,6 +24,10 @@ def init(
     collection: Annotated[
         str | None, typer.Option(help="Send to iRODS, below this collection.", show_default=False)
     ] = None,
+    mount: Annotated[
+        Path | None,
+        typer.Option(help="Send nothing: --collection is mounted here by NFSRODS, --watch below.", show_default=False),
+    ] = None,
 ) -> None:
     """Write a commented profile to start from.
 
@@ -31,7 +35,11 @@ def init(
     """
     if archive and collection:
         raise UsageError("--archive and --collection exclude each other")
-    if collection:
+    if mount and not collection:
+        raise UsageError("--mount needs --collection", cure="say which collection is mounted there, as in /zone")
+    if mount and collection:
+        text = sample(instrument, str(watch), "mount", collection.rstrip("/"), str(mount))
+    elif collection:
         target = collection.rstrip("/") + "/{year}/{instrument}/{folder}/{set}"
         text = sample(instrument, str(watch), "irods", target)
     else:
@@ -84,9 +92,10 @@ def _check(path: Path, *, online: bool) -> None:
     if problems:
         raise ProfileError([line for problem in problems for line in problem.splitlines()])
     if online:
-        from watcher.pipeline.destination import Destination
+        from watcher.pipeline.destination import destination_of
 
         open_sinks(profile)  # what they keep secret may be only in the environment of the service
         open_channels(profile)
         for watch in profile.watch:
-            open_store(profile).check(Destination(profile, watch).base, used=False)
+            for base in destination_of(profile, watch).bases:
+                open_store(profile).check(base, used=False)

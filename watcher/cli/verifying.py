@@ -93,6 +93,8 @@ def adopt(
     """
     set_up(verbose=False)
     loaded = known_profile(profile, state)
+    if isinstance(loaded.store, MountStore):
+        raise UsageError(f"{folder}: what lies on a mount is published there by `run`", cure="start that")
     place = folder.resolve()
     if not any(place.is_relative_to(watch.path.resolve()) for watch in loaded.watch):
         raise UsageError(f"{folder}: it is not in a folder that this profile watches", cure="give one that is")

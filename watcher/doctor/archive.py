@@ -21,8 +21,8 @@ from watcher.journal import FILE_NAME, Journal
 from watcher.model import Avu, State
 from watcher.overview.language import say
 from watcher.overview.words import amount, when
-from watcher.pipeline.destination import Destination
-from watcher.profile import FolderStore, IrodsStore
+from watcher.pipeline.destination import destination_of
+from watcher.profile import FolderStore, MountStore
 from watcher.profile.pattern import Field, pieces
 from watcher.stores import open_store
 from watcher.stores.base import Claimed, Grant
@@ -30,6 +30,7 @@ from watcher.stores.source import Source
 
 if TYPE_CHECKING:
     from watcher.stores.irods.session import IrodsSession
+    from watcher.stores.mount.session import MountSession
 
 #: So long in seconds the store may take for one answer here.
 PATIENCE: Final = 10.0
@@ -75,14 +76,14 @@ def line(subject: Subject) -> Iterator[Fact]:
     section = subject.profile.store
     subject.session = subject.store.session()
     subject.at_end.append(subject.session.close)
-    if not isinstance(section, IrodsStore):
+    if isinstance(section, FolderStore):
         yield fine(say("no connection of ours leads to a folder"))
         return
     from watcher.stores.irods.environment import read_environment
 
     environment = read_environment(section.environment)
     try:
-        found = cast("IrodsSession", subject.session).line()
+        found = cast("IrodsSession | MountSession", subject.session).line()
     except LoginRefused:
         # There may have been no connection at all, if no login is stored.
         yield Fact(Verdict.SKIPPED, say("not known before the login works, which is next"))
@@ -112,13 +113,13 @@ def line(subject: Subject) -> Iterator[Fact]:
 def login(subject: Subject) -> Iterator[Fact]:
     """Whether the store takes this account, and whether others can read its password."""
     section = subject.profile.store
-    if not isinstance(section, IrodsStore):
+    if isinstance(section, FolderStore):
         yield fine(say("a folder asks for no login"))
         return
     from watcher.stores.irods.environment import read_environment
 
     environment = read_environment(section.environment)
-    found = cast("IrodsSession", subject.session).line()
+    found = cast("IrodsSession | MountSession", subject.session).line()
     yield fine(say("{who}, iRODS {version}", who=environment, version=found.server))
     secret = section.password.file if section.password else environment.auth_file
     if sys.platform != "win32" and secret and secret.exists() and secret.stat().st_mode & 0o077:
@@ -126,16 +127,22 @@ def login(subject: Subject) -> Iterator[Fact]:
         yield doubt(what, say("close it, as in `chmod 600 {file}`", file=secret))
 
 
+def idle(subject: Subject) -> str:
+    """Why no test set is sent."""
+    mounted = isinstance(subject.profile.store, MountStore)
+    return say("nothing is sent to a mount; the first set shows what this account may do there") if mounted else ""
+
+
 def target(subject: Subject) -> Iterator[Fact]:
     """Whether the collection is there that all sets go below, and this account may write to it."""
-    base = _base(subject)
     used = False
     if (subject.state / FILE_NAME).exists():
         with Journal(subject.state) as journal:
             used = bool(journal.sets.in_states(State.PUBLISHED, State.RELEASED, limit=1))
-    subject.store.check(base, used=used)
-    where = base or str(getattr(subject.profile.store, "path", ""))
-    yield fine(say("{where}: it is there, and this account may write to it", where=where))
+    for base in destination_of(subject.profile, subject.profile.watch[0]).bases:
+        subject.store.check(base, used=used)
+        where = base or str(getattr(subject.profile.store, "path", ""))
+        yield fine(say("{where}: it is there, and this account may write to it", where=where))
 
 
 def create(subject: Subject) -> Iterator[Fact]:
@@ -231,7 +238,7 @@ def remove(subject: Subject) -> Iterator[Fact]:
 
 
 def _base(subject: Subject) -> str:
-    return Destination(subject.profile, subject.profile.watch[0]).base
+    return destination_of(subject.profile, subject.profile.watch[0]).bases[0]
 
 
 def _set_id(subject: Subject) -> str:

@@ -27,7 +27,7 @@ from watcher.logs.files import FOLDER
 from watcher.logs.reading import Event, Reader
 from watcher.model import UNDER_WAY, ImageSet, State
 from watcher.overview.picture import take
-from watcher.profile import FolderStore, Profile
+from watcher.profile import FolderStore, MountStore, Profile
 from watcher.profile.yaml_text import YamlError, parse
 
 #: Sets in trouble, and lines of the log, of which so many of the last are in it.
@@ -103,7 +103,8 @@ def _roots(profile: Profile | None, subject: Subject) -> list[str]:
     if profile:
         store = profile.store
         found += [str(watch.path) for watch in profile.watch]
-        found += [str(store.path)] if isinstance(store, FolderStore) else [store.collection.partition("/{")[0]]
+        found += [str(store.path)] if isinstance(store, FolderStore) else [(store.collection or "").partition("/{")[0]]
+        found += [str(store.mount_root), store.logical_root] if isinstance(store, MountStore) else []
     return found
 
 

@@ -96,7 +96,8 @@ class Subject:
 class Check:
     """One question: what it is about, who answers it, which others must have gone well, and how long it may take.
 
-    `look` raises WatcherError or OSError for what is wrong, or says it. seconds: it is given up after so many.
+    `look` raises WatcherError or OSError for what is wrong, or says it. seconds: it is given up after so many. `idle`
+    says why there is nothing to look at here, "" if there is.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Check:
     look: Callable[[Subject], Iterable[Fact]]
     needs: tuple[str, ...] = ()
     seconds: float = 15.0
+    idle: Callable[[Subject], str] = lambda _: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,8 @@ def examine(subject: Subject, checks: Sequence[Check]) -> Iterator[Result]:
             if missing:
                 what = say("not looked at, because of what is wrong with {what}", what=titles[missing[0]])
                 facts = [Fact(Verdict.SKIPPED, what)]
+            elif idle := check.idle(subject):
+                facts = [Fact(Verdict.SKIPPED, idle)]
             else:
                 facts = _within(check, subject)
             result = Result(number, check.name, check.title, tuple(facts))

@@ -3,7 +3,7 @@
 from watcher.errors import StaleSet
 from watcher.journal.database import Database
 from watcher.journal.sets import Sets
-from watcher.model import ImageSet
+from watcher.model import ImageSet, State
 
 
 class Collections:
@@ -32,6 +32,23 @@ class Collections:
             if sql.execute(others, (image_set.id, *values)).fetchone():
                 return None
             return self._sets.change(self._fresh(image_set), collection=collection)
+
+    def holder(self, collection: str) -> ImageSet | None:
+        """The set that goes to this collection."""
+        rows = self._database.rows("SELECT id FROM image_set WHERE collection = ?", (collection,))
+        return self._sets.get(rows[0][0]) if rows else None
+
+    def take_over(self, image_set: ImageSet, holder: ImageSet, now: float) -> ImageSet:
+        """Let a set come instead of a published one whose files, which lie in the store itself, were changed there.
+
+        That one is superseded at once, since what it was is nowhere any more. Raises StaleSet.
+        """
+        with self._database.transaction() as sql:
+            if holder.state is not State.SUPERSEDED:
+                holder = self._sets.advance(holder, State.SUPERSEDED, now, "its files were changed where they lie")
+            self._sets.change(holder, collection=None, claimed=False)
+            sql.execute("UPDATE attribution SET amend_at = NULL WHERE set_id = ?", (holder.id,))
+            return self._sets.change(self._fresh(image_set), collection=holder.collection, supersedes=holder.id)
 
     def claimed(self, image_set: ImageSet) -> ImageSet:
         """The store has let the set have its collection. Raises StaleSet if it is to go elsewhere by now."""

@@ -231,6 +231,13 @@ class Files:
         with self._database.transaction() as sql:
             sql.execute("UPDATE file SET live = 0 WHERE set_id = ?", (set_id,))
 
+    def is_alone(self, root: Path, folder: str, set_id: str) -> bool:
+        """Whether all files in a folder and below it are of this set."""
+        where, values = _below(root, folder)
+        query = f"""SELECT 1 FROM file JOIN directory ON directory.id = file.directory
+                    WHERE set_id IS NOT ? AND {where} LIMIT 1"""
+        return not self._database.rows(query, (set_id, *values))
+
     def count(self, root: Path) -> int:
         """How many files are known below a root."""
         query = "SELECT count(*) FROM file JOIN directory ON directory.id = file.directory WHERE root = ?"

@@ -227,6 +227,7 @@ CREATE INDEX good_news_waiting ON good_news (addressee, at) WHERE told_at IS NUL
 # The local copy: where else each set is, what was looked at again, what was put aside and removed here.
 _SIXTH = """
 ALTER TABLE image_set ADD COLUMN replicas INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE image_set ADD COLUMN fixity TEXT NOT NULL DEFAULT '';
 CREATE TABLE copy (
     set_id TEXT NOT NULL REFERENCES image_set (id),
     name TEXT NOT NULL,

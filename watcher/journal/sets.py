@@ -194,9 +194,9 @@ class Sets:
         return at
 
     def without_files(self, root: Path) -> list[ImageSet]:
-        """The unfinished sets below a root of which no file is left on the disk."""
+        """The unfinished sets below a root of which no file is left on the disk, but for those that were moved."""
         query = """SELECT * FROM image_set WHERE state IN ('growing', 'complete', 'valid', 'delivered', 'verified')
-                   AND root = ? AND NOT EXISTS (SELECT 1 FROM file WHERE set_id = image_set.id)"""
+                   AND cleared = 0 AND root = ? AND NOT EXISTS (SELECT 1 FROM file WHERE set_id = image_set.id)"""
         return [set_of_row(row) for row in self._database.rows(query, (os.fsencode(root),))]
 
     def on_hold(self) -> int:
@@ -377,6 +377,14 @@ class Sets:
                    AND size = ? AND mtime_ns = ? AND identity = ?""",
                 (sha256, image_set.id, os.fsencode(member.path), member.target, *member.facts),
             )
+
+    def prove_by(self, image_set: ImageSet, fixity: str) -> ImageSet:
+        """From now on its digests are come by in this way; those from another way count no more. Raises StaleSet."""
+        if image_set.fixity == fixity:
+            return image_set
+        with self._database.transaction() as sql:
+            sql.execute("UPDATE member SET sha256 = NULL WHERE set_id = ?", (image_set.id,))
+            return self.change(image_set, fixity=fixity)
 
     def leftovers(self, set_id: str) -> list[str]:
         """The targets in the store that are not part of the set any more."""

@@ -107,6 +107,8 @@ class Amendments:
                 attributions.give_up(errand.set_id, str(error))
 
     def _amend(self, session: Session, image_set: ImageSet) -> None:
+        if image_set.collection is None:
+            raise Conflict(f"{image_set.name}: a later version has taken its place", cure="say it of that one")
         now, attributions = self._clock.now(), self._journal.attributions
         collection, revision = collection_of(image_set), attributions.revision(image_set.id)
         members = self._journal.sets.members(image_set.id)

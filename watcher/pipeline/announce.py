@@ -1,6 +1,7 @@
 """What is written down for other programs when a set is published: the events, and that its agent was asked."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from watcher.journal import Journal
@@ -39,7 +40,9 @@ def announce(
     journal.outbox.add(event, sinks, now)
     former = journal.sets.maybe(image_set.supersedes) if image_set.supersedes else None
     if former and former.state is State.SUPERSEDED:
-        journal.outbox.add(events.superseded(former, image_set, instrument, now), sinks, now)
+        # Where the new one has taken its place, that was its place.
+        placed = replace(former, collection=former.collection or image_set.collection)
+        journal.outbox.add(events.superseded(placed, image_set, instrument, now), sinks, now)
 
 
 def announce_attribution(

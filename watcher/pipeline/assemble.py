@@ -1,6 +1,7 @@
 """Which files are one image set: what formats claim, and general rules for the rest."""
 
 import json
+import os.path
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -319,7 +320,7 @@ class Assembly:
             one = _joined(folder, name)
             # A folder, or a listed file in a folder below, need not be part of the group; but it must be there.
             below = "/" in name and not name.startswith(_UP)
-            if one not in there and not (below and (self._watch.path / one).exists()):
+            if one not in there and not (below and os.path.exists(self._watch.path / one)):  # noqa: PTH110 - no OSError from it
                 yield one
 
 

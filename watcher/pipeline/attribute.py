@@ -13,7 +13,7 @@ from watcher.journal.attributions import Order
 from watcher.journal.sessions import WorkSession
 from watcher.model import Attribution, ImageSet, Member
 from watcher.pipeline.assemble import stem
-from watcher.profile import Profile
+from watcher.profile import MountStore, Profile
 from watcher.profile.capture import UNKNOWN, Capture
 from watcher.provenance import sidecar
 from watcher.provenance.attribution import OPERATOR, PERSON, SCIENTIST, Said, Source, resolve
@@ -34,12 +34,20 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Attributor:
-    """Says who made a set, from the journal, the disk, and the facility's registers as they were last read."""
+    """Says who made a set, from the journal, the disk, and the facility's registers as they were last read.
 
-    def __init__(self, profile: Profile, journal: Journal, registers: Registers) -> None:
+    Without `disk` it is not asked who owns the files on a mount.
+    """
+
+    def __init__(
+        self, profile: Profile, journal: Journal, registers: Registers, disk: osfacts.Disk | None = None
+    ) -> None:
         self._profile = profile
         self._journal = journal
         self._registers = registers
+        # A mount shows whoever looks as the owner: there iRODS itself has to say who it is.
+        self._mounted = isinstance(profile.store, MountStore)
+        self._disk = disk or (None if self._mounted else osfacts.LOCAL)
         self._captures = {watch.path: Capture(watch.capture) for watch in profile.watch}
 
     def __call__(self, image_set: ImageSet, members: Sequence[Member], *, patient: bool = True) -> Attribution:
@@ -80,7 +88,8 @@ class Attributor:
             values = {PERSON: booking.person, "project": booking.project, "request": booking.request}
             yield Said(Source.BOOKING, values, f"row {booking.line}")
         yield Said(Source.EMBEDDED, {PERSON: image_set.embedded.get("experimenter", "")})
-        yield Said(Source.OWNER, {PERSON: _owner(image_set, members)})
+        owner = _owner(image_set, members, self._disk) if self._disk else ""
+        yield Said(Source.OWNER, {PERSON: owner}, "in iRODS" if self._mounted else "")
         yield Said(Source.PROFILE, {key: value for key, value in self._profile.people.default if value})
 
     def _commands(self, image_set: ImageSet, more: Mapping[str, str]) -> Iterator[Said]:
@@ -165,10 +174,10 @@ def _unknown_requests(said: Sequence[Said], register: Register) -> bool:
     return any(code not in register.requests for text in named for code in identifiers.requests_in(text))
 
 
-def _owner(image_set: ImageSet, members: Sequence[Member]) -> str:
+def _owner(image_set: ImageSet, members: Sequence[Member], disk: osfacts.Disk) -> str:
     for member in itertools.islice(members, 1):
         try:
-            return osfacts.owner_of(image_set.root / member.path)
+            return disk.owner(image_set.root / member.path)
         except OSError:
             break  # the file went away; who owned it is not known any more
     return ""

@@ -34,6 +34,10 @@ class Sending:
     progress: Progress
     sharing: Sharing = ALONE
 
+    def begin(self, image_set: ImageSet) -> ImageSet:
+        """The set as it is delivered. Raises StaleSet."""
+        return image_set
+
     def claim(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet:
         """The set with a collection of its own, claimed now. Raises Conflict, StoreError or StaleSet."""
         for collection in self.destination.candidates(image_set, members):
@@ -53,6 +57,10 @@ class Sending:
         """The markers on a claimed collection that say that it must never change again; none while it may."""
         return self.crew.do(lambda session: session.avus(collection_of(image_set))) & {COMPLETE, SUPERSEDED}
 
+    def digests(self, image_set: ImageSet, members: Sequence[Member]) -> dict[str, str]:
+        """The SHA-256 of each member as it is now, by target. Raises SourceError."""
+        return {member.target: source_of(image_set, member).sha256() for member in members}
+
     def send(self, image_set: ImageSet, members: Iterable[Member]) -> None:
         """Send these members and note each that has arrived. Raises StoreError or SourceError of the first failure."""
         errands = plan(members, self.store.lanes(), self.crew.workers)
@@ -62,7 +70,7 @@ class Sending:
         members = {member.target: member for member in errand.members}
         plain = {target: source_of(image_set, member) for target, member in members.items()}
         with self.sharing.among(image_set, errand.members, plain) as sources:
-            if errand.lane is Lane.BUNDLE:
+            if errand.lane in {Lane.BUNDLE, Lane.IN_PLACE}:
                 receipts = session.put_bundle(
                     sources,
                     collection_of(image_set),
@@ -92,6 +100,7 @@ class Delivery:
 
     def __call__(self, image_set: ImageSet, now: Callable[[], float]) -> ImageSet:
         """Send what is not yet in the store. Raises StoreError, SourceError or StaleSet."""
+        image_set = self.sending.begin(image_set)
         members = self.sending.journal.sets.members(image_set.id)
         self.sending.store.check_names(member.target for member in members)
         before = self._same_as_before(image_set, members)
@@ -111,22 +120,14 @@ class Delivery:
 
     def _recognise(self, image_set: ImageSet, members: Sequence[Member], now: float, *, newest: bool) -> ImageSet:
         """Compare what is published with what is on the disk, and never change what is published."""
-        digests = self._digests(image_set, members)
+        digests = self.sending.digests(image_set, members)
         read = [replace(member, sha256=digests[member.target]) for member in members]
         published = self.sending.crew.do(lambda session: session.avus(collection_of(image_set)))
         if newest and Avu(MANIFEST_DIGEST, manifest.digest(read)) in published:
             for member in read:
                 self.sending.journal.sets.sent(image_set, member, member.sha256)
             return self.sending.journal.sets.advance(image_set, State.DELIVERED, now, FOUND)
-        with self.sending.journal.database.transaction():
-            files = self.sending.journal.files.of_set(image_set.id)
-            old = self.sending.journal.sets.advance(image_set, State.SUPERSEDED, now, f"{FOUND} with other content")
-            new = self.sending.journal.sets.create(
-                old.root, old.folder, old.name,
-                grouped_by=old.grouped_by, format=old.format, now=now, last_change=old.last_change,
-            )  # fmt: skip
-            self.sending.journal.files.assign(old.root, files, new.id)
-        return new
+        return begin_version(image_set, self.sending.journal, now, f"{FOUND} with other content")
 
     def _same_as_before(self, image_set: ImageSet, members: Sequence[Member]) -> ImageSet | None:
         """The published version before, if this one differs only in times: it was copied back, or saved unchanged."""
@@ -138,7 +139,7 @@ class Delivery:
         # A list that was forgotten after a month is not missed: the collection has the digest of its manifest.
         if before and sizes != {member.target: member.facts.size for member in members}:
             return None
-        digests = self._digests(image_set, members)
+        digests = self.sending.digests(image_set, members)
         read = [replace(member, sha256=digests[member.target]) for member in members]
         if before:
             same = all(before[target].sha256 == digest for target, digest in digests.items())
@@ -158,8 +159,18 @@ class Delivery:
             self.sending.journal.files.rest(before.id)
             return self.sending.journal.sets.change(before, cleared=False)
 
-    def _digests(self, image_set: ImageSet, members: Sequence[Member]) -> dict[str, str]:
-        return {member.target: source_of(image_set, member).sha256() for member in members}
+
+def begin_version(image_set: ImageSet, journal: Journal, now: float, why: str) -> ImageSet:
+    """Let the files of a set be those of its next version, which a lost journal has taken for it. Raises StaleSet."""
+    with journal.database.transaction():
+        files = journal.files.of_set(image_set.id)
+        old = journal.sets.advance(image_set, State.SUPERSEDED, now, why)
+        new = journal.sets.create(
+            old.root, old.folder, old.name,
+            grouped_by=old.grouped_by, format=old.format, now=now, last_change=old.last_change,
+        )  # fmt: skip
+        journal.files.assign(old.root, files, new.id)
+    return new
 
 
 def _claim(collection: str, set_id: str, session: Session) -> Claimed:

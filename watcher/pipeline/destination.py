@@ -9,7 +9,7 @@ from watcher import names, osfacts
 from watcher.errors import NameRefused
 from watcher.journal.files import SeenFile
 from watcher.model import ImageSet, Member
-from watcher.profile import Profile, Watch
+from watcher.profile import MountStore, Profile, Watch
 from watcher.profile.capture import Capture
 from watcher.profile.target import FIELDS, Template
 from watcher.provenance.vocabulary import acquired_at
@@ -28,12 +28,13 @@ class Destination:
     def __init__(self, profile: Profile, watch: Watch, template: str = "") -> None:
         self._profile = profile
         self._capture = Capture(watch.capture)
-        self._template = Template(template or profile.store.collection, (*FIELDS, *self._capture.names))
+        # Of a profile without a template sets stay where they are: see `Landing`.
+        self._template = Template(template or profile.store.collection or "{set}", (*FIELDS, *self._capture.names))
 
     @property
-    def base(self) -> str:
-        """The fixed part of the template, which must exist already."""
-        return self._template.base
+    def bases(self) -> tuple[str, ...]:
+        """The fixed parts of where sets go, which must exist already."""
+        return (self._template.base,)
 
     def candidates(self, image_set: ImageSet, members: Sequence[Member]) -> Iterator[str]:
         """The collections for a set in the order of preference: its own, then ones that cannot be another set's.
@@ -70,3 +71,49 @@ class Destination:
         if any(part in {"", ".", ".."} for part in collection.removeprefix("/").split("/")):
             raise NameRefused(f"{collection}: this is no name for a collection")
         return collection
+
+
+class Landing(Destination):
+    """Where sets of a mount lie, and where they are moved when they are published, if the profile says so."""
+
+    def __init__(self, profile: Profile, store: MountStore, watch: Watch) -> None:
+        super().__init__(profile, watch)
+        self._store = store
+        self._watched = [store.logical(one.path) for one in profile.watch]
+        self._here = store.logical(watch.path)
+
+    @property
+    def bases(self) -> tuple[str, ...]:
+        """The collection that is watched, and the one below which sets are moved."""
+        return (self._here, *(super().bases if self._store.collection else ()))
+
+    def place(self, image_set: ImageSet) -> str:
+        """The collection that a set's folder is."""
+        return self._store.logical(image_set.root / image_set.folder)
+
+    def why_not_moved(self, image_set: ImageSet) -> str:
+        """What is to be told of a set that is too large to be moved, "" of all others."""
+        if self._store.collection is None or image_set.files <= self._store.move_up_to:
+            return ""
+        most = self._store.move_up_to
+        return f"it stays where it was written: it has {image_set.files} files, and is moved with up to {most}"
+
+    def moves(self, members: Sequence[Member]) -> bool:
+        """Whether a set of these members is moved."""
+        return self._store.collection is not None and len(members) <= self._store.move_up_to
+
+    def candidates(self, image_set: ImageSet, members: Sequence[Member]) -> Iterator[str]:
+        """Where it is moved, in the order of preference, and never into what is watched; or where it lies."""
+        if not self.moves(members):
+            yield self.place(image_set)
+            return
+        for collection in super().candidates(image_set, members):
+            if not any(f"{collection}/".startswith(f"{watched}/") for watched in self._watched):
+                yield collection
+
+
+def destination_of(profile: Profile, watch: Watch) -> Destination:
+    """Where sets of a watched folder go."""
+    if isinstance(profile.store, MountStore):
+        return Landing(profile, profile.store, watch)
+    return Destination(profile, watch)

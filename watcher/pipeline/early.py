@@ -43,7 +43,8 @@ class Early:
         self._sending = sending
         self._clock = clock
         self._formats = profile.sets.formats
-        self._settle = {watch.path: watch.settle for watch in profile.watch} if profile.complete.early else {}
+        wanted = profile.complete.early and not store.lanes().in_place
+        self._settle = {watch.path: watch.settle for watch in profile.watch} if wanted else {}
         self._next_look = 0.0
         self._missed = False
         self._lock = threading.Lock()

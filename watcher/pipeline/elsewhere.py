@@ -28,7 +28,7 @@ class Elsewhere:
     @property
     def base(self) -> str:
         """The collection there that must exist already, "" if none needs to."""
-        return Destination(self.profile, self.profile.watch[0], self.template).base if self.template else ""
+        return Destination(self.profile, self.profile.watch[0], self.template).bases[0] if self.template else ""
 
     def candidates(self, image_set: ImageSet, members: Sequence[Member]) -> Iterator[str]:
         """The collections there for a set that has one in the main store, in the order of preference.
@@ -68,5 +68,5 @@ def _below_the_zone(profile: Profile, collection: str) -> str:
     if isinstance(profile.store, FolderSection):
         return collection
     # Not by the collection itself: a field may happen to be `home`.
-    above = 2 if profile.store.collection.split("/")[2:3] == [_HOME] else 1
+    above = 2 if (profile.store.collection or "").split("/")[2:3] == [_HOME] else 1
     return "/".join(collection.strip("/").split("/")[above:])

@@ -13,7 +13,7 @@ from watcher.journal import Journal
 from watcher.model import Member
 from watcher.pipeline.assemble import Group
 from watcher.pipeline.complete import Verdict
-from watcher.pipeline.destination import Destination, members_in
+from watcher.pipeline.destination import destination_of, members_in
 from watcher.pipeline.plan import in_words, plan
 from watcher.pipeline.watching import Watching
 from watcher.profile import Profile, Watch
@@ -83,9 +83,10 @@ def explain(path: Path, profile: Profile) -> Explanation:
             if any(watch.path / file.path == path for file in group.files):
                 verdict = watching.verdict(image_set, group)
                 members = members_in(group.folder, group.files, store)
-                collection = next(Destination(profile, watch).candidates(image_set, members))
+                collection = next(destination_of(profile, watch).candidates(image_set, members))
                 lanes = _lanes(members, store.lanes(), workers_for(profile))
-                return Explanation(path, "", group, verdict, collection, profile.complete.early, lanes)
+                early = profile.complete.early and not store.lanes().in_place
+                return Explanation(path, "", group, verdict, collection, early, lanes)
     if not path.exists():
         return Explanation(path, "there is no such file; check its name and folder")
     return Explanation(path, "it is not watched: a temporary name, a link, or left out by include or exclude")

@@ -17,11 +17,13 @@ _SILENT = {"opened", "closed_no_write"}
 class Hints(FileSystemEventHandler):
     """Collects the folders of one watched root in which something happened, and wakes whoever waits.
 
-    Where the system offers no events, or no more of them, there are simply no hints; `trouble` then says why.
+    Where the system offers no events, or no more of them, there are simply no hints; `trouble` then says why. With
+    `silent` none are asked for: a mount tells only of what is done through it on this computer.
     """
 
-    def __init__(self, root: Path, wake: threading.Event) -> None:
+    def __init__(self, root: Path, wake: threading.Event, *, silent: bool = False) -> None:
         self._root = root
+        self._silent = silent
         self._wake = wake
         self._lock = threading.Lock()
         self._folders: set[str] = set()
@@ -32,6 +34,8 @@ class Hints(FileSystemEventHandler):
 
     def start(self) -> None:
         """Begin to listen, if the folder is there and the system can."""
+        if self._silent:
+            return
         # watchdog 7.1 says so of folders that are made quickly one in the other; no event is lost by it.
         warnings.filterwarnings("ignore", "Callback with id", RuntimeWarning)
         try:
@@ -58,7 +62,9 @@ class Hints(FileSystemEventHandler):
 
     @property
     def alive(self) -> bool:
-        """Whether events can still come: an observer dies with the folder that it watches."""
+        """Whether no more can be done for events to come: an observer dies with the folder that it watches."""
+        if self._silent:
+            return True
         observer = self._observer
         return observer is not None and observer.is_alive() and all(one.is_alive() for one in observer.emitters)
 

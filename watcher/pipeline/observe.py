@@ -3,7 +3,7 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class Seen:
     problems: list[str] = field(default_factory=list)
 
 
+#: By name, with the status whence the facts are, if there is one.
+_Files = dict[str, tuple[FileFacts, os.stat_result | None]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Listing:
     mtime_ns: int
@@ -58,6 +62,9 @@ class Sweep:
     all the same, for systems and programs that change files without a trace. What is kept here between sweeps only
     saves work: without it the next sweep is a deep one.
 
+    On a disk that is not to be trusted, as a mount is not, everything is listed each time, and what seems new,
+    different or gone is asked for again in a way that can be believed (`osfacts.Disk.confirmed`).
+
     With `trust_times` a file that is new to the journal is taken to be at rest since its own latest time stamp and
     not since now. A sweep ends early if the program is `stopping`. Raises WatchFolderError if the folder is not
     there, or looks emptied (a share that went away).
@@ -71,39 +78,51 @@ class Sweep:
         *,
         trust_times: bool = False,
         stopping: Callable[[], bool] = lambda: False,
+        disk: osfacts.Disk = osfacts.LOCAL,
     ) -> None:
         self.watch = watch
+        self._disk = disk
         self._stopping = stopping
         self._files = journal.files
         self._clock = clock
         self._trust_times = trust_times
         self._listings: dict[str, _Listing] = {}
+        # On a mount, by folder: what is listed there and is the watcher's own, as the last question has shown.
+        self._ours: dict[str, frozenset[str]] = {}
         self._wanted = Filter(watch)
 
     def run(self, *, deep: bool = False) -> Seen:
         """Look at everything below the watched folder."""
         seen = Seen()
-        live = self._files.live_folders(self.watch.path)
-        self._check_root(bool(live))
-        stack = [""]
+        with self._disk.looking():
+            live = self._files.live_folders(self.watch.path)
+            self._check_root(bool(live))
+            self._walk([""], seen, live, deep=deep or not self._disk.trusted)
+            if seen.unread and not self._disk.trusted:
+                # A mount stumbles over single paths (ESTALE, EIO, ENOENT), and mostly not twice.
+                again, seen.unread, seen.problems = sorted(seen.unread), set(), []
+                self._walk(again, seen, live, deep=True)
+        return seen
+
+    def look_at(self, folders: Iterable[str]) -> Seen:
+        """Look only at these folders, and at what is new below them; on a mount, at what can be believed of them."""
+        seen = Seen()
+        with self._disk.looking():
+            self._check_root(known=False)
+            stack = [folder for folder in folders if self._is_watched(folder)]
+            while stack:
+                folder = stack.pop()
+                before = self._listings.get(folder)
+                known = set(before.folders) if before else set()
+                below = self._visit(folder, seen, live=False, deep=True, sure=True)
+                stack.extend(path for path in below if path not in known or path not in self._listings)
+        return seen
+
+    def _walk(self, stack: list[str], seen: Seen, live: Collection[str], *, deep: bool) -> None:
         # Cut short, it has seen less: nothing is concluded from what was not looked at.
         while stack and not self._stopping():
             folder = stack.pop()
             stack.extend(self._visit(folder, seen, live=folder in live, deep=deep))
-        return seen
-
-    def look_at(self, folders: Iterable[str]) -> Seen:
-        """Look only at these folders, and at what is new below them."""
-        seen = Seen()
-        self._check_root(known=False)
-        stack = [folder for folder in folders if self._is_watched(folder)]
-        while stack:
-            folder = stack.pop()
-            before = self._listings.get(folder)
-            known = set(before.folders) if before else set()
-            below = self._visit(folder, seen, live=False, deep=True)
-            stack.extend(path for path in below if path not in known or path not in self._listings)
-        return seen
 
     def _is_watched(self, folder: str) -> bool:
         """Whether a sweep would come to this folder: no part of its path is temporary, excluded or a link."""
@@ -117,47 +136,48 @@ class Sweep:
     def _check_root(self, known: bool) -> None:
         root = self.watch.path
         try:
-            with os.scandir(root) as entries:
+            with self._disk.entries(root) as entries:
                 empty = next(entries, None) is None
         except OSError as error:
             raise WatchFolderError(f"{root}: the watched folder cannot be read ({error.strerror or error})") from error
-        if empty and (known or self._files.count(root)):
+        if empty and self._disk.trusted and (known or self._files.count(root)):
             raise WatchFolderError(
                 f"{root}: the watched folder is empty although files were seen in it",
                 cure="if its disk or share went away, bring it back; nothing is forgotten meanwhile",
             )
 
-    def _visit(self, folder: str, seen: Seen, *, live: bool, deep: bool) -> tuple[str, ...]:
+    def _visit(self, folder: str, seen: Seen, *, live: bool, deep: bool, sure: bool = False) -> tuple[str, ...]:
         """Look at one directory, and return the paths of the directories in it."""
         path = self.watch.path / folder
         seen.folders += 1
         try:
-            mtime_ns = os.stat(path).st_mtime_ns
+            mtime_ns = self._disk.stat(path).st_mtime_ns
             before = self._listings.get(folder)
             if before and not deep and before.mtime_ns == mtime_ns and mtime_ns / 1e9 < before.listed_at - _COARSE:
                 if live:
                     self._look_at_live(folder, seen)
                 return before.folders
             now = time.time()  # the file system's clock is compared with, not the watcher's own
-            listing = self._list(folder, path, seen)
+            listing = self._list(folder, path, seen, sure=sure)
             self._listings[folder] = _Listing(mtime_ns, now, listing)
-        except FileNotFoundError:
-            if folder:
-                self._forget(folder, seen)
-            return ()
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and self._disk.gone(path):
+                if folder:
+                    self._forget(folder, seen)
+                return ()
             # Not read as "all files deleted": what is known stays known until the folder can be read again.
             seen.unread.add(folder)
             seen.problems.append(f"{path}: the folder cannot be read ({error.strerror or error})")
             return ()
         return listing
 
-    def _list(self, folder: str, path: Path, seen: Seen) -> tuple[str, ...]:
+    def _list(self, folder: str, path: Path, seen: Seen, *, sure: bool) -> tuple[str, ...]:
         seen.listed += 1
         folders: list[str] = []
-        now_there: dict[str, tuple[FileFacts, os.stat_result]] = {}
+        now_there: _Files = {}
         unsure: set[str] = set()
-        for entry in _entries(path):
+        facts_from = self._disk.facts
+        for entry in _entries(self._disk, path):
             relative = f"{folder}/{entry.name}" if folder else entry.name
             try:
                 if osfacts.is_link(entry):
@@ -169,7 +189,7 @@ class Sweep:
                 elif self._wanted.file(relative, entry.name):
                     status = osfacts.status_of(entry)
                     if stat.S_ISREG(status.st_mode):
-                        now_there[entry.name] = osfacts.facts_from(status), status
+                        now_there[entry.name] = facts_from(status), status
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -178,27 +198,44 @@ class Sweep:
                 seen.unread.add(folder)
                 seen.problems.append(f"{path / entry.name}: it cannot be looked at ({error.strerror or error})")
         seen.files += len(now_there)
-        self._compare(folder, now_there, unsure, seen)
+        self._compare(folder, now_there, unsure, seen, sure=sure)
         self._forget_lost_folders(folder, {*folders, *(f"{folder}/{name}".lstrip("/") for name in unsure)}, seen)
         return tuple(folders)
 
-    def _compare(
-        self, folder: str, now_there: dict[str, tuple[FileFacts, os.stat_result]], unsure: set[str], seen: Seen
-    ) -> None:
+    def _compare(self, folder: str, now_there: _Files, unsure: set[str], seen: Seen, *, sure: bool) -> None:
         known = self._files.known(self.watch.path, folder)
         now = self._clock.now()
-        changed = {
-            name: (facts, self._since(name in known, status, now))
-            for name, (facts, status) in now_there.items()
-            if known.get(name) != facts
-        }
-        gone = known.keys() - now_there.keys() - unsure
+        changed, gone = self._differences(known, now_there, unsure, now)
+        if not self._disk.trusted and (gone or sure or changed.keys() - self._ours.get(folder, frozenset())):
+            beyond_doubt = self._disk.confirmed(self.watch.path / folder)
+            # What the watcher itself says of a set lies among its files, and is none of them.
+            self._ours[folder] = names.SIDECARS & changed.keys() - beyond_doubt.keys()
+            now_there = {name: (facts, None) for name, facts in beyond_doubt.items() if self._wants(folder, name)}
+            changed, gone = self._differences(known, now_there, (), now)
+        elif not self._disk.trusted:
+            changed = {}
         if changed or gone:
             self._files.record_since(self.watch.path, folder, changed, gone, now)
             seen.changed.add(folder)
 
-    def _since(self, was_known: bool, status: os.stat_result, now: float) -> float:
-        return min(max(status.st_mtime, status.st_ctime), now) if self._trust_times and not was_known else now
+    def _differences(
+        self, known: Mapping[str, tuple[int, int, str]], now_there: _Files, unsure: Collection[str], now: float
+    ) -> tuple[dict[str, tuple[FileFacts, float]], set[str]]:
+        """The files that are new or different, with the time since which they rest, and those that are gone."""
+        changed = {
+            name: (facts, self._since(name in known, facts, status, now))
+            for name, (facts, status) in now_there.items()
+            if known.get(name) != facts
+        }
+        return changed, known.keys() - now_there.keys() - set(unsure)
+
+    def _wants(self, folder: str, name: str) -> bool:
+        return self._wanted.file(f"{folder}/{name}" if folder else name, name)
+
+    def _since(self, was_known: bool, facts: FileFacts, status: os.stat_result | None, now: float) -> float:
+        if was_known or not self._trust_times:
+            return now
+        return min(max(status.st_mtime, status.st_ctime) if status else facts.mtime_ns / 1e9, now)
 
     def _look_at_live(self, folder: str, seen: Seen) -> None:
         """The listing is the same, but files may have grown: only those that somebody still waits for are asked.
@@ -229,7 +266,9 @@ class Sweep:
         else:
             known = set(before.folders)
         for lost in known - there:
-            self._forget(lost, seen)
+            wanted = self._wanted.folder(lost, lost.rpartition("/")[2])
+            if not wanted or self._disk.gone(self.watch.path / lost):
+                self._forget(lost, seen)
 
     def _forget(self, folder: str, seen: Seen) -> None:
         for path in self._files.subfolders(self.watch.path, folder) | {folder}:
@@ -274,6 +313,6 @@ def _suffix_test(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return test
 
 
-def _entries(path: Path) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(path) as entries:
+def _entries(disk: osfacts.Disk, path: Path) -> Iterator[osfacts.Entry]:
+    with disk.entries(path) as entries:
         yield from entries

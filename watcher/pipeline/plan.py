@@ -15,6 +15,8 @@ FEWEST_IN_BUNDLE: Final = 50
 MOST_IN_BUNDLE: Final = 1000
 #: A bundle is made in memory, here and on the server.
 LARGEST_BUNDLE: Final = 16 * MIB
+#: Checksums that one worker asks for in one go.
+MOST_ASKED: Final = 250
 #: A member above this takes its time, whatever the lane.
 HEAVY: Final = 32 * MIB
 
@@ -26,6 +28,7 @@ class Lane(StrEnum):
     SINGLE = "single"
     STREAM = "stream"
     COPY = "copy"
+    IN_PLACE = "in place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ def lane_of(size: int, lanes: Lanes) -> Lane:
     """The lane for a member of so many bytes; a bundle only if there are enough members for one, which `plan` knows."""
     if lanes.copy:
         return Lane.COPY
+    if lanes.in_place:
+        return Lane.IN_PLACE
     if size <= lanes.bundle and lanes.bundle:
         return Lane.BUNDLE
     return Lane.SINGLE if size <= lanes.single else Lane.STREAM
@@ -69,6 +74,7 @@ def plan(members: Iterable[Member], lanes: Lanes, workers: int) -> Iterator[Erra
     for lane in (Lane.SINGLE, Lane.COPY):
         for member in by_lane[lane]:
             yield _alone(lane, member)
+    yield from _in_groups(by_lane[Lane.IN_PLACE])
 
 
 def in_words(lane: Lane, lanes: Lanes) -> str:
@@ -77,6 +83,8 @@ def in_words(lane: Lane, lanes: Lanes) -> str:
         return "bundle of small files"
     if lane == Lane.SINGLE:
         return "single request"
+    if lane == Lane.IN_PLACE:
+        return "nothing: it is there already, and the server computes its checksum"
     return f"stream (over {_amount(lanes.single)})" if lane == Lane.STREAM else "copy"
 
 
@@ -102,6 +110,20 @@ def _bundles(members: Sequence[Member], workers: int) -> Iterator[Errand]:
         chosen.append(member)
         size += member.facts.size
     yield Errand(Lane.BUNDLE, tuple(chosen), size)
+
+
+def _in_groups(members: Iterable[Member]) -> Iterator[Errand]:
+    """Members of which the server computes the checksums one after the other, while workers ask for others beside."""
+    chosen: list[Member] = []
+    size = 0
+    for member in members:
+        if chosen and (len(chosen) == MOST_ASKED or size + member.facts.size > HEAVY):
+            yield Errand(Lane.IN_PLACE, tuple(chosen), size)
+            chosen, size = [], 0
+        chosen.append(member)
+        size += member.facts.size
+    if chosen:
+        yield Errand(Lane.IN_PLACE, tuple(chosen), size)
 
 
 def _ceil(number: int, divisor: int) -> int:

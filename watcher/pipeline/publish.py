@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from watcher import osfacts
 from watcher.journal import Journal
-from watcher.model import IDENTIFIER, UPLOADING, Attribution, Avu, ImageSet, Member, State
+from watcher.model import IDENTIFIER, REPLACES, UPLOADING, Attribution, Avu, ImageSet, Member, State
 from watcher.pipeline.admit import admission, admit, mend_after
 from watcher.pipeline.announce import announce
 from watcher.profile import Profile
@@ -24,17 +24,19 @@ def publish(
     now: float,
     attribution: Attribution,
     revision: int,
+    contents: crate.Contents,
 ) -> ImageSet:
     """Move a verified set to published. Raises StoreError or StaleSet; whatever was done before is not done twice.
 
-    `revision` is that of the orders by which it is attributed: of later ones the store is told afterwards.
+    `revision` is that of the orders by which it is attributed: of later ones the store is told afterwards. `contents`
+    are those of its members.
     """
     members = journal.sets.members(image_set.id)
     there = session.avus(image_set.collection or "")
     found = credited_in(there) if COMPLETE in there else None
     shut_out: Mapping[str, str] = {}
     if not found:
-        there, shut_out = _describe(image_set, members, journal, profile, session, now, attribution, there)
+        there, shut_out = _describe(image_set, members, journal, profile, session, now, attribution, contents, there)
     _supersede_former(image_set, journal, profile, session, now)
     with journal.database.transaction():
         journal.files.rest(image_set.id)
@@ -62,13 +64,13 @@ def _describe(
     session: Session,
     now: float,
     attribution: Attribution,
+    contents: crate.Contents,
     there: frozenset[Avu],
 ) -> tuple[frozenset[Avu], Mapping[str, str]]:
     """Sidecars, metadata, access, and the marker last: what is there then, and who could not be let in."""
     collection = image_set.collection or ""
     zone = ZoneInfo(profile.instrument.timezone) if profile.instrument.timezone else None
     _send_manifest(manifest.text(members), collection, session, journal)
-    contents = crate.contents_of(members, image_set.root)
     description = crate.text(image_set, profile, attribution, contents, now, zone)
     session.rewrite(collection, CRATE, description.encode("utf-8"))
     rewrite_imports(image_set, [member.target for member in members], attribution, profile, session)
@@ -77,7 +79,8 @@ def _describe(
     wanted = {Avu("acq:instrument.description", described)} if described else set()
     wanted |= handoff.without_answered(describe(image_set, members, profile, zone, attribution), there)
     # An attempt that was cut off may have written values that are no longer true.
-    ours = {avu.attribute for avu in wanted} - handoff.AGENTS
+    # Which sets it came instead of stays true where several lay in the same collection one after the other.
+    ours = {avu.attribute for avu in wanted} - {*handoff.AGENTS, REPLACES}
     outdated = {avu for avu in there if avu.attribute in ours and avu not in wanted}
     session.annotate(collection, sorted(wanted - there), sorted(outdated))
     session.open_to_readers(collection)

@@ -37,7 +37,7 @@ class Watching:
         held: Callable[[ImageSet], None] = lambda _: None,
     ) -> None:
         self.watch = watch
-        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping)
+        self.sweep = Sweep(watch, journal, clock, trust_times=trust_times, stopping=stopping, disk=store.disk)
         self._stopping = stopping
         self._held = held
         self.assembly = Assembly(watch, profile.sets, journal)

@@ -3,7 +3,7 @@
 import contextlib
 import random
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,25 +14,30 @@ from watcher.errors import (
     SourceChanged,
     SourceError,
     SourceGone,
+    SourceUnreadable,
     StaleSet,
     StoreError,
     Unforeseen,
     WatcherError,
 )
 from watcher.journal import Journal
+from watcher.journal.files import SeenFile
 from watcher.model import UNDER_WAY, Attribution, Avu, ImageSet, Member, State
 from watcher.pipeline.attribute import Attributor
 from watcher.pipeline.crew import Crew
 from watcher.pipeline.deliver import Delivery, Sending, collection_of
-from watcher.pipeline.destination import Destination
+from watcher.pipeline.destination import Destination, Landing
+from watcher.pipeline.in_place import InPlace
 from watcher.pipeline.patience import SOON, is_stuck, pause_after
 from watcher.pipeline.publish import publish
 from watcher.pipeline.sharing import ALONE, Sharing
 from watcher.pipeline.validate import kind_of, validate
 from watcher.pipeline.verify import verify
 from watcher.profile import Profile
+from watcher.provenance import crate
 from watcher.provenance.vocabulary import STUCK
 from watcher.stores.base import Store
+from watcher.stores.mount import MountStore
 
 
 class Listener(Protocol):
@@ -96,7 +101,11 @@ class Way:
 
     def sending(self, root: Path) -> Sending:
         """How sets of one watched folder are sent."""
-        return Sending(self.journal, self.store, self.destinations[root], self.crew, self.listener.sent, self.sharing)
+        destination = self.destinations[root]
+        parts = (self.journal, self.store, destination, self.crew, self.listener.sent)
+        if isinstance(self.store, MountStore) and isinstance(destination, Landing):
+            return InPlace(*parts, mount=self.store, landing=destination, clock=self.clock)
+        return Sending(*parts, self.sharing)
 
     def _take(self, image_set: ImageSet) -> ImageSet:
         now = self.clock.now()
@@ -115,8 +124,21 @@ class Way:
     def _publish(self, image_set: ImageSet, now: float) -> ImageSet:
         revision = self.journal.attributions.revision(image_set.id)
         attribution = self._attribution(image_set)
+        members = self.journal.sets.members(image_set.id)
+        sending = self.sending(image_set.root)
+        if isinstance(sending, InPlace):
+            image_set = sending.confirm(image_set, members)
+            if sending.landing.moves(members):
+                # What the files and those beside them say is not to be found here any more if this is cut off.
+                self.journal.attributions.written(image_set.id, attribution, revision)
+                image_set = sending.move(image_set, members)
+            contents = sending.contents(image_set, members)
+        else:
+            contents = crate.contents_of(members, image_set.root)
         return self.crew.do(
-            lambda session: publish(image_set, self.journal, self.profile, session, now, attribution, revision)
+            lambda session: publish(
+                image_set, self.journal, self.profile, session, now, attribution, revision, contents
+            )
         )
 
     def _attribution(self, image_set: ImageSet) -> Attribution:
@@ -132,7 +154,9 @@ class Way:
     def _validate(self, image_set: ImageSet, now: float) -> ImageSet:
         try:
             root, wanted = image_set.root, self.profile.sets.formats
-            files = [(file.path, kind_of(root, file, wanted)) for file in self.journal.files.of_set(image_set.id)]
+            seen = self.journal.files.of_set(image_set.id)
+            files = [(file.path, kind_of(root, file, wanted)) for file in seen]
+            self._check_shown(root, [file for file, (_, kind) in zip(seen, files, strict=True) if kind])
             found = validate(root, files)
         except OSError as error:
             raise SourceError(f"{error.filename}: it cannot be read ({error.strerror})") from error
@@ -147,6 +171,14 @@ class Way:
             problems=tuple(dict.fromkeys((*image_set.problems, *found.problems))), embedded=found.embedded,
             remarks=tuple(dict.fromkeys((*image_set.remarks, *found.remarks))),
         )  # fmt: skip
+
+    def _check_shown(self, root: Path, files: Iterable[SeenFile]) -> None:
+        """What is looked into must be what is delivered: a mount may still show an older state. Raises OSError."""
+        disk = self.store.disk
+        for file in files if not disk.trusted else ():
+            if (size := disk.stat(root / file.path).st_size) != file.facts.size:
+                what = f"{root / file.path}: the mount shows {size} bytes of {file.facts.size}"
+                raise SourceUnreadable(what, cure="it is looked at again when the mount shows what is in iRODS")
 
     def _postpone(self, set_id: str) -> None:
         """Somebody has changed the set, or its place is not free yet: soon again, but not at once."""
@@ -174,12 +206,13 @@ class Way:
             return  # a person or a sweep has decided otherwise meanwhile
         now = self.clock.now()
         sets = self.journal.sets
+        stuck, in_place = is_stuck(error, image_set.attempts), self.store.lanes().in_place
         try:
             if isinstance(error, SourceChanged | SourceGone):
                 image_set = sets.advance(image_set, State.GROWING, now, error.what, retry_at=0.0, whole=None)
-            elif is_stuck(error, image_set.attempts) and image_set.claimed:
+            elif stuck and image_set.claimed and not in_place:
                 image_set = self._go_elsewhere(image_set, error, now)
-            elif error.transient:
+            elif error.transient and not (stuck and in_place):
                 wait = pause_after(error, image_set.attempts, self.jitter)
                 image_set = sets.change(
                     image_set, attempts=image_set.attempts + 1, retry_at=now + wait, reason=str(error)

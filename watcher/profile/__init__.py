@@ -15,6 +15,7 @@ from watcher.profile.models import (
     Sets,
     Watch,
 )
+from watcher.profile.mount import MountStore
 from watcher.profile.notify import Notify, Ping
 from watcher.profile.secret import Secret
 from watcher.profile.web import Web
@@ -30,6 +31,7 @@ __all__ = [
     "IrodsCopy",
     "IrodsStore",
     "Limits",
+    "MountStore",
     "Notify",
     "Ping",
     "Profile",

@@ -3,11 +3,11 @@
 import os.path
 import zoneinfo
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from watcher import names
@@ -19,6 +19,7 @@ from watcher.profile.fleet import Fleet
 from watcher.profile.handoff import Handoff
 from watcher.profile.limits import Limits
 from watcher.profile.metadata import Access, Metadata
+from watcher.profile.mount import CACHES, MountStore
 from watcher.profile.notify import Notify
 from watcher.profile.people import People
 from watcher.profile.release import Release
@@ -255,7 +256,7 @@ class Document(Section):
     complete: Complete = Field(
         default_factory=Complete, description="When a set is finished.", examples=[{"quiet": "2m"}]
     )
-    store: IrodsStore | FolderStore = Field(
+    store: IrodsStore | FolderStore | MountStore = Field(
         discriminator="kind",
         description="Where sets go.",
         examples=[{"kind": "irods", "collection": "/zone/home/facility/{instrument}/{set}"}],
@@ -322,7 +323,11 @@ class Document(Section):
 
     @field_validator("store")
     @classmethod
-    def _fits_the_watches(cls, store: IrodsStore | FolderStore, info: ValidationInfo) -> IrodsStore | FolderStore:
+    def _fits_the_watches(
+        cls, store: IrodsStore | FolderStore | MountStore, info: ValidationInfo
+    ) -> IrodsStore | FolderStore | MountStore:
+        if isinstance(store, MountStore):
+            _check_mount(store, info.data)
         _check_place(store, info.data.get("watch", ()))
         return store
 
@@ -332,6 +337,8 @@ class Document(Section):
         cls, copies: tuple[IrodsCopy | FolderCopy, ...], info: ValidationInfo
     ) -> tuple[IrodsCopy | FolderCopy, ...]:
         main = info.data.get("store")
+        if copies and isinstance(main, MountStore):
+            raise ValueError("sets are copied while they are sent, and nothing is sent to a mount; take this out")
         for number, copy in enumerate(copies):
             _check_place(copy, info.data.get("watch", ()))
             if isinstance(main, FolderStore) and isinstance(copy, FolderStore) and _is_below(copy.path, main.path):
@@ -346,6 +353,8 @@ class Document(Section):
     @field_validator("release")
     @classmethod
     def _can_be_demanded(cls, release: Release | None, info: ValidationInfo) -> Release | None:
+        if release and isinstance(info.data.get("store"), MountStore):
+            raise ValueError("what lies on a mount is the set itself and no copy of it; take this out")
         there = 1 + len(info.data.get("copies", ()))
         if release and release.copies > there:
             raise _at("copies", f"{release.copies} copies are demanded, and this profile names {there}")
@@ -357,6 +366,17 @@ class Document(Section):
         if access and isinstance(info.data.get("store"), FolderStore):
             raise ValueError("a folder has no users of a zone; take this out, or write `kind: irods` under store")
         return access
+
+    @model_validator(mode="after")
+    def _mounts_are_slow(self) -> "Document":
+        """On a mount a file is at rest only when what its caches show is true."""
+        if isinstance(self.store, MountStore):
+            watch = tuple(
+                one if "settle" in one.model_fields_set else one.model_copy(update={"settle": CACHES})
+                for one in self.watch
+            )
+            object.__setattr__(self, "watch", watch)
+        return self
 
 
 class Profile(Document):
@@ -370,7 +390,7 @@ def _at(key: str, message: str) -> PydanticCustomError:
     return PydanticCustomError("at_key", "{message}", {"message": message, "key": key})
 
 
-def _check_place(store: IrodsStore | FolderStore, watches: Collection[Watch]) -> None:
+def _check_place(store: IrodsStore | FolderStore | MountStore, watches: Collection[Watch]) -> None:
     """Whether sets of all the watched folders can go there. Raises PydanticCustomError."""
     for number, watch in enumerate(watches):
         if isinstance(store, FolderStore) and _is_below(store.path, watch.path):
@@ -388,6 +408,23 @@ def _same_place(one: IrodsStore | FolderStore, other: IrodsStore | FolderStore |
     if isinstance(one, IrodsStore) and isinstance(other, IrodsStore):
         return one.collection == other.collection  # which begins with the zone
     return False
+
+
+def _check_mount(store: MountStore, others: Mapping[str, Any]) -> None:
+    """What the rest of the profile must be for sets that lie on a mount. Raises PydanticCustomError or ValueError."""
+    for number, watch in enumerate(others.get("watch", ())):
+        if not _is_below(watch.path, store.mount_root):
+            raise _at("mount_root", f"watch[{number}].path does not lie in {store.mount_root}")
+        if "settle" in watch.model_fields_set and watch.settle < CACHES:
+            raise ValueError(f"what a mount shows may be old: write watch[{number}].settle as at least {CACHES:g}s")
+        if store.collection is not None and _is_below(Path(store.collection), Path(store.logical(watch.path))):
+            raise _at("collection", f"it lies in watch[{number}].path, so that what is moved would be found again")
+    if "complete" in others and others["complete"].quiet < CACHES:
+        raise ValueError(f"what a mount shows may be old: write complete.quiet as at least {CACHES:g}s")
+    if "sets" in others and others["sets"].group in {"file", "stem"}:
+        raise ValueError("a set needs a collection of its own: write sets.group as directory (or auto)")
+    if store.collection is not None and store.collection.split("/")[1] != store.zone:
+        raise _at("collection", f"sets cannot be moved out of their zone; it must begin with /{store.zone}/")
 
 
 def _is_below(path: Path, folder: Path) -> bool:

@@ -1,6 +1,6 @@
 """What pydantic finds wrong, in words that an operator knows."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, get_args
 
@@ -37,6 +37,11 @@ class Wording:
         for name, model in _sections(self._root, ""):
             found[name] = (*found.get(name, ()), *(() if model in found.get(name, ()) else (model,)))
         return found
+
+    def kinds(self, route: Route) -> list[str]:
+        """What the key `kind` may be in the section at this route."""
+        models = self.sections.get(".".join(part for part in route if isinstance(part, str)), ())
+        return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
 
     def section(self, route: Route, data: Any) -> type[BaseModel]:
         """The model that knows the key at the end of the route."""
@@ -89,7 +94,7 @@ def _sentence(details: ErrorDetails, route: Route, data: Any, wording: Wording) 
         case "missing":
             return f"this is missing; {example}"
         case "union_tag_not_found" | "union_tag_invalid" if isinstance(given, Mapping):
-            return _kind_of_store(given.get("kind"))
+            return _kind_of_store(given.get("kind"), wording.kinds(tuple(part for part in route if part != "kind")))
         case _ if given is None:
             return f"there is nothing here; {example}"
         case "value_error":
@@ -137,12 +142,10 @@ def _unknown_key(key: str, route: Route, data: Any, wording: Wording) -> str:
     return f"there is no such key here; {f'it belongs under {homes[0]}' if homes else 'there are ' + ', '.join(known)}"
 
 
-def _kind_of_store(kind: object) -> str:
-    if kind == "mount":
-        return "this version does not annotate a mounted iRODS in place yet; write `kind: irods` or `kind: folder`"
-    if kind is None:
-        return "kind is missing; write `kind: irods` or `kind: folder`"
-    return f"there is no kind {kind!r}; write `kind: irods` or `kind: folder`"
+def _kind_of_store(kind: object, kinds: Sequence[str]) -> str:
+    *others, last = (f"`kind: {one}`" for one in kinds)
+    hint = f"write {', '.join(others)} or {last}"
+    return f"kind is missing; {hint}" if kind is None else f"there is no kind {kind!r}; {hint}"
 
 
 def _sections(model: type[BaseModel], name: str) -> Iterator[tuple[str, type[BaseModel]]]:

@@ -23,7 +23,7 @@ watch:
     # include: ["**"]                 # patterns must be in quotes
     # exclude: []                     # as in ["**/Calibration/**"]
     # capture: ""                     # what the first folders mean, as in "{{group}}/{{user}}/"
-    # settle: 20s                     # a file that has not changed for so long is no longer being written
+    # settle: {settle:4}                    # a file that has not changed for so long is no longer being written
     # sweep: 60s                      # how often the whole folder is looked through
     # priority: 0                     # sets of the folder with the higher number (to 100) go first
 
@@ -116,15 +116,39 @@ _FOLDER: Final = """\
   # collection: "{{instrument}}/{{folder}}/{{set}}"
 """
 
+_MOUNT: Final = """\
+  # A set needs a folder of its own: `group: directory` gives each one, and auto only formats that are folders.
+  kind: mount
+  mount_root: {mount}
+  logical_root: {target}
+  known: README.txt                   # a small file below both that is always there: it proves that they are the same
+  # collection: null                  # where sets are moved, as in "/zone/home/{{year}}/{{set}}"; null: nowhere
+  # move_up_to: 10000                 # a set with more files is not moved
+  # compare: false                    # also read each file through the mount and compare
+  # environment: ~/.irods/irods_environment.json
+  # password: {{env: IRODS_PASSWORD}}   # or {{file: /path}}; absent: as `iinit` left it
+  # connections: 4
 
-def sample(instrument: str, path: str, kind: Literal["irods", "folder"], target: str) -> str:
+# access: []                          # who may read a published set, as in [{{who: "{{scientist}}", level: read}}]
+"""
+
+#: What a store is made of in a sample, by its kind.
+_STORES: Final = {"irods": _IRODS, "folder": _FOLDER, "mount": _MOUNT}
+
+
+def sample(
+    instrument: str, path: str, kind: Literal["irods", "folder", "mount"], target: str, mount: str = "/mnt/irods"
+) -> str:
     """The text of a profile for an instrument that writes to the folder `path`.
 
-    `target` is the collection (with {set} and other fields) for irods, the folder to copy to for folder. In its first
-    line it names the schema that is installed with this program, so that an editor on this computer can use it.
+    `target` is the collection (with {set} and other fields) for irods, the folder to copy to for folder, and for mount
+    the collection that the folder `mount` shows. In its first line it names the schema that is installed with this
+    program, so that an editor on this computer can use it.
     """
-    store = (_IRODS if kind == "irods" else _FOLDER).format(target=quoted(target))
-    return _TEXT.format(schema=schema.FILE.as_uri(), instrument=quoted(instrument), path=quoted(path), store=store)
+    store = _STORES[kind].format(target=quoted(target), mount=quoted(mount))
+    names = {"instrument": quoted(instrument), "path": quoted(path)}
+    settle = "120s" if kind == "mount" else "20s"
+    return _TEXT.format(schema=schema.FILE.as_uri(), **names, settle=settle, store=store)
 
 
 def quoted(value: str, *, variables: bool = True) -> str:

@@ -26,6 +26,11 @@ _TEXT: Final = 500
 _RESULTS: Final = 50
 
 
+def is_handoff(attribute: str) -> bool:
+    """Whether an attribute is part of the conversation with the agent of one set."""
+    return attribute in {*AGENTS, _AGENT}
+
+
 def request(profile: Profile) -> list[tuple[str, object]]:
     """What asks the profile's agent to take a set on, if there is one."""
     agent = profile.handoff.agent

@@ -15,7 +15,7 @@ SETTINGS: Final = "settings"
 
 _KINDS: Final = {"Instrument.json": INSTRUMENT, "Image.json": SETTINGS}
 #: Such a file has some 100 kB; what is larger is cut and then no JSON.
-_MOST_BYTES: Final = 4 * 1024 * 1024
+MOST_BYTES: Final = 4 * 1024 * 1024
 
 
 def may_be(name: str) -> bool:
@@ -28,8 +28,16 @@ def kind_of(path: Path) -> str:
     """INSTRUMENT, SETTINGS, or "" if the file is neither, or can no longer be read."""
     try:
         with osfacts.open_shared(path) as file:
-            content = json.loads(file.read(_MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
+            return kind_in(file.read(MOST_BYTES))
+    except OSError:
+        return ""
+
+
+def kind_in(data: bytes) -> str:
+    """The same of what such a file holds."""
+    try:
+        content = json.loads(data)
+    except (ValueError, RecursionError):
         return ""
     schema = content.get("Schema_ID") if isinstance(content, dict) else None
     return _KINDS.get(schema, "") if isinstance(schema, str) else ""

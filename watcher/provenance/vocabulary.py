@@ -10,8 +10,8 @@ from datetime import datetime, tzinfo
 from typing import Final
 
 from watcher import __version__, names, osfacts
-from watcher.model import IDENTIFIER, PERSONAL, STATE, Attribution, Avu, ImageSet, Member
-from watcher.profile import IrodsStore, Profile
+from watcher.model import IDENTIFIER, PERSONAL, REPLACES, STATE, Attribution, Avu, ImageSet, Member
+from watcher.profile import FolderStore, Profile
 from watcher.provenance import handoff, manifest
 from watcher.provenance.credits import Circumstances, credits
 
@@ -55,7 +55,7 @@ def describe(
 
 def circumstances(image_set: ImageSet, profile: Profile, created: str, modified: str = "") -> Circumstances:
     """What the credits say besides persons; times as the catalogue has them."""
-    zone = (image_set.collection or "").split("/")[1] if isinstance(profile.store, IrodsStore) else ""
+    zone = "" if isinstance(profile.store, FolderStore) else (image_set.collection or "").split("/")[1]
     return Circumstances(image_set.name, created, zone, modified)
 
 
@@ -87,7 +87,7 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         (SIZE, sum(member.facts.size for member in members)),
         ("acq:manifest", manifest.NAME),
         (MANIFEST_DIGEST, manifest.digest(members)),
-        ("acq:fixity", "end-to-end"),
+        ("acq:fixity", image_set.fixity or "end-to-end"),
         (COPIES, image_set.replicas or None),
         ("acq:completion_rule", image_set.completed_by),
         ("acq:complete", "yes" if image_set.whole else "no"),
@@ -103,7 +103,7 @@ def _of_the_set(image_set: ImageSet, members: Sequence[Member], profile: Profile
         ("acq:profile", profile.source.stem),
         ("acq:profile.sha256", profile.digest),
         ("acq:schema_version", 1),
-        ("dcterms:replaces", image_set.supersedes),
+        (REPLACES, image_set.supersedes),
         *handoff.request(profile),
     ]
     return fitting(Avu(name, str(value)) for name, value in pairs if value not in (None, ""))

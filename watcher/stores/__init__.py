@@ -5,6 +5,7 @@ from functools import partial
 
 from watcher.profile import FolderStore as FolderSection
 from watcher.profile import IrodsStore as IrodsSection
+from watcher.profile import MountStore as MountSection
 from watcher.profile import Profile
 from watcher.stores.base import Store
 
@@ -28,11 +29,15 @@ def workers_for(profile: Profile) -> int:
     return 2 if isinstance(section, FolderSection) else section.connections
 
 
-def _open(section: FolderSection | IrodsSection, patience: float | None = None) -> Store:
+def _open(section: FolderSection | IrodsSection | MountSection, patience: float | None = None) -> Store:
     if isinstance(section, FolderSection):
         from watcher.stores.folder import FolderStore
 
         return FolderStore(section.path)
+    if isinstance(section, MountSection):
+        from watcher.stores.mount import MountStore
+
+        return MountStore(section)
     from watcher.stores.irods import IrodsStore  # python-irodsclient is loaded only for those who use it
 
     password = section.password.reveal() if section.password else None

@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple, Protocol, Self
 
 from watcher.model import Avu
+from watcher.osfacts import Disk
 from watcher.stores.source import Source
 
 #: Called with the number of bytes that have just been sent; with a negative one before a `put` sends them again after
@@ -42,12 +43,14 @@ class Lanes:
     """Which ways a store has for the bytes of a member, by its size.
 
     Up to `single` bytes a member goes in one message, larger ones as a stream of blocks. Up to `bundle` bytes it may go
-    together with others; 0: never. `copy`: there is one way only, whatever the size.
+    together with others; 0: never. `copy`: there is one way only, whatever the size. `in_place`: nothing is sent, since
+    what is watched is in the store already; members come together in `put_bundle`, which answers for all of them.
     """
 
     single: int = 0
     bundle: int = 0
     copy: bool = False
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +231,11 @@ class Session(Protocol):
 
 class Store(Protocol):
     """A place for image sets. Adding one: a module with this Protocol, and a line in `stores/__init__.py`."""
+
+    @property
+    def disk(self) -> Disk:
+        """How watched folders are looked at: as the disks that they are, unless it is this store that they show."""
+        ...
 
     def session(self) -> Session:
         """A new session; it connects at its first use."""

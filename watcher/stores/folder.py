@@ -32,6 +32,8 @@ class FolderStore:
     A label in it tells the archive from the empty mount point that it leaves behind when its share goes away.
     """
 
+    disk = osfacts.LOCAL
+
     def __init__(self, path: Path, probe: Callable[[Path], osfacts.Blindness] = osfacts.blindness) -> None:
         self.path = path
         self._used = False

@@ -91,9 +91,22 @@ def test_lanes_are_told_by_size_and_said_in_words() -> None:
     assert lane_of(0, COPY) == Lane.COPY
     assert lane_of(0, Lanes(single=5)) == Lane.SINGLE
     assert [in_words(lane, LANES) for lane in Lane] == [
-        "bundle of small files", "single request", "stream (over 32 MiB)", "copy"
+        "bundle of small files", "single request", "stream (over 32 MiB)", "copy",
+        "nothing: it is there already, and the server computes its checksum",
     ]  # fmt: skip
     assert in_words(Lane.STREAM, Lanes(single=100)) == "stream (over 100 bytes)"
+
+
+def test_what_is_in_the_store_already_is_asked_for_in_groups_that_take_no_worker_long() -> None:
+    there = Lanes(in_place=True)
+    assert lane_of(10**12, there) == Lane.IN_PLACE
+    given = members([1000] * 600 + [64 * MIB, 20 * MIB, 20 * MIB])
+    errands = list(plan(given, there, 4))
+    assert [member for errand in errands for member in errand.members] == given
+    assert [(errand.lane, len(errand.members)) for errand in errands] == [
+        (Lane.IN_PLACE, number) for number in (250, 250, 100, 1, 1, 1)
+    ]
+    assert [errand.heavy for errand in errands] == [False, False, False, True, False, False]
 
 
 def test_a_plate_of_100_000_is_planned_in_little_memory_and_linear_time() -> None:

@@ -278,16 +278,15 @@ def limits(rest: str) -> str:
         ),
         (
             INSTRUMENT + WATCH + "store: {path: a}\n",
-            "3:8: store: kind is missing; write `kind: irods` or `kind: folder`",
+            "3:8: store: kind is missing; write `kind: irods`, `kind: folder` or `kind: mount`",
         ),
         (
             INSTRUMENT + WATCH + "store: {kind: s3}\n",
-            "3:15: store.kind: there is no kind 's3'; write `kind: irods` or `kind: folder`",
+            "3:15: store.kind: there is no kind 's3'; write `kind: irods`, `kind: folder` or `kind: mount`",
         ),
         (
-            INSTRUMENT + WATCH + "store: {kind: mount, mount_root: /mnt}\n",
-            "3:15: store.kind: this version does not annotate a mounted iRODS in place yet; "
-            "write `kind: irods` or `kind: folder`",
+            INSTRUMENT + WATCH + "store: {kind: mount, mount_root: /mnt, logical_root: /zone}\n",
+            "3:8: store.known: this is missing; write for example `known: home/facility/README.txt`",
         ),
         (
             INSTRUMENT + WATCH + "store: irods\n",

@@ -19,6 +19,7 @@ from watcher.profile import (
     Instrument,
     IrodsCopy,
     IrodsStore,
+    MountStore,
     Secret,
     Sets,
     Watch,
@@ -82,6 +83,7 @@ def test_the_schema_file_is_current() -> None:
         FolderStore,
         IrodsCopy,
         FolderCopy,
+        MountStore,
         Secret,
         Limits,
         Acquiring,
@@ -113,16 +115,19 @@ def test_every_key_is_described_with_an_example(section: type[BaseModel]) -> Non
         assert field.examples, name
 
 
-KINDS: tuple[tuple[Literal["irods", "folder"], str], ...] = (
+Kind = Literal["irods", "folder", "mount"]
+KINDS: tuple[tuple[Kind, str], ...] = (
     ("irods", "/zone/home/facility/{instrument}/{set}"),
     ("folder", "/archive"),
+    ("mount", "/zone"),
 )
+STORES: dict[str, type[BaseModel]] = {"irods": IrodsStore, "folder": FolderStore, "mount": MountStore}
 
 
 @pytest.mark.parametrize(("kind", "target"), KINDS)
-def test_the_sample_that_init_writes_loads(tmp_path: Path, kind: Literal["irods", "folder"], target: str) -> None:
+def test_the_sample_that_init_writes_loads(tmp_path: Path, kind: Kind, target: str) -> None:
     file = tmp_path / "lab.yaml"
-    file.write_text(sample("it's LSM: 2", "/data/#1", kind, target), encoding="utf-8")
+    file.write_text(sample("it's LSM: 2", "/data/#1", kind, target, "/data"), encoding="utf-8")
     profile = load(file)
     assert profile.instrument.name == "it's LSM: 2"
     assert profile.watch[0].path == Path("/data/#1").absolute()
@@ -130,10 +135,8 @@ def test_the_sample_that_init_writes_loads(tmp_path: Path, kind: Literal["irods"
 
 
 @pytest.mark.parametrize(("kind", "target"), KINDS)
-def test_the_sample_tells_the_defaults_as_they_are(
-    tmp_path: Path, kind: Literal["irods", "folder"], target: str
-) -> None:
-    text = sample("LSM", "/data", kind, target)
+def test_the_sample_tells_the_defaults_as_they_are(tmp_path: Path, kind: Kind, target: str) -> None:
+    text = sample("LSM", "/data/lsm", kind, target, "/data")
     file = tmp_path / "lab.yaml"
     file.write_text(text, encoding="utf-8")
     short = load(file)
@@ -155,7 +158,7 @@ def test_the_sample_tells_the_defaults_as_they_are(
         Handoff,
         Notify,
         Web,
-        IrodsStore if kind == "irods" else FolderStore,
+        STORES[kind],
     ]
     assert {name for section in sections for name in section.model_fields} - told == {"pid", "columns", "default"}
 

@@ -7,7 +7,7 @@ when the journal has long forgotten the members.
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from pathlib import Path, PurePosixPath
@@ -66,14 +66,16 @@ class Contents:
         return next((file.target for file in self.files if file.kind == micro_meta.INSTRUMENT), None)
 
 
-def contents_of(members: Iterable[Member], root: Path) -> Contents:
-    """What is said of members that have all been sent; `root` is the watched folder, where sidecars are looked into."""
+def contents_of(members: Iterable[Member], root: Path, look: Callable[[Member], str] | None = None) -> Contents:
+    """What is said of members that have all been sent; `root` is the watched folder, where sidecars are looked into.
+
+    `look` says instead what a sidecar is (`micro_meta.kind_of`).
+    """
+    look = look or (lambda member: micro_meta.kind_of(root / member.path))
     known = sorted(members, key=lambda member: member.target)
     changed = [member.facts.mtime_ns // 10**9 for member in known]
     few = len(known) <= MOST
-    kinds = {
-        member.target: micro_meta.kind_of(root / member.path) for member in known if micro_meta.may_be(member.target)
-    }
+    kinds = {member.target: look(member) for member in known if micro_meta.may_be(member.target)}
     return Contents(
         files=tuple(
             Listed(member.target, member.facts.size, member.sha256 or "", when, kinds.get(member.target, ""))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from watcher.names import legal_path
+from watcher.osfacts import LOCAL
 from watcher.stores.base import Lanes
 from watcher.stores.irods.environment import MIB, read_environment
 from watcher.stores.irods.workshop import Workshop
@@ -46,6 +47,8 @@ class IrodsStore:
     member for the rest to be sent behind it. Raises ConfigurationError if the file is wrong.
     """
 
+    disk = LOCAL
+
     def __init__(
         self,
         environment: Path,
@@ -64,6 +67,11 @@ class IrodsStore:
         self._sleep = sleep
         self._clock = clock
         self._workshop = Workshop()
+
+    @property
+    def account(self) -> str:
+        """The user that this store is asked as, without its zone."""
+        return self._environment.user
 
     def session(self) -> "IrodsSession":
         """A new session; it connects at its first use."""

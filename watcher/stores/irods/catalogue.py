@@ -17,6 +17,7 @@ from irods.message import (
     IntegerIntegerMap,
     IntegerStringMap,
     JSON_Binary_Request,
+    ObjCopyRequest,
     StringStringMap,
 )
 
@@ -27,6 +28,7 @@ from watcher.stores.irods.connection import Connection
 from watcher.stores.irods.failures import INVALID_INPUT, ITEM_EXISTS, LOCKED, NO_ROWS, NOT_THERE, UNKNOWN_COLLECTION
 
 GEN_QUERY, UNLINK, CHECKSUM_OF, REMOVE_COLLECTION, MAKE_COLLECTION, CHANGE_METADATA = 702, 615, 629, 679, 681, 20002
+RENAME: Final = 627
 
 # Columns of GenQuery (irods/models.py). GenQuery2 gives an administrator the same row up to nine times.
 COLL_ID, COLL_NAME, COLL_PARENT, COLL_MADE = 500, 501, 502, 508
@@ -36,6 +38,9 @@ AVU_NAME, AVU_VALUE, AVU_UNIT = 610, 611, 612
 #: Widths of the columns for attribute, value and unit, in bytes (irods-wire/README.md; icatSysTables.sql.pp).
 WIDTHS: Final = (2700, 2700, 250)
 _PAGE: Final = 500
+#: RENAME_COLL (rodsDef.h; 16-rename-and-unlink has the other one), and what the slowest server may need, in seconds.
+_RENAME_COLLECTION: Final = 12
+_SLOWEST_RENAME: Final = 600.0
 _STALE: Final = 0
 _GOOD: Final = 1
 #: How the server reports in the midst of removing a collection, and what it wants to hear (irods/constants.py).
@@ -90,6 +95,12 @@ class Catalogue:
         known = NOT_THERE | LOCKED | {UNKNOWN_COLLECTION}
         reply = self._connection.receive(path, known=known, patience=size / SLOWEST_CHECKSUM)
         return _hex(reply.body(STR_PI).myStr or "") if reply.code == 0 else None
+
+    def register_checksum(self, path: str, size: int, replica: int) -> None:
+        """Let the server compute the checksum of one replica, by its number, if it has none; locked ones are left."""
+        message = object_at(path, 0, replNum=str(replica))
+        known = NOT_THERE | LOCKED | {UNKNOWN_COLLECTION}
+        self._connection.call(CHECKSUM_OF, message, path, known=known, patience=size / SLOWEST_CHECKSUM)
 
     def replicas(self, collection: str) -> Mapping[str, Replica]:
         """All data objects below the collection by their path relative to it. Two questions, whatever lies below."""
@@ -178,6 +189,16 @@ class Catalogue:
         self._connection.send(REMOVE_COLLECTION, message, collection)
         while self._connection.receive(collection, known={UNKNOWN_COLLECTION}).code == _REMOVED_SOME:
             self._connection.acknowledge(_GO_ON, collection)
+
+    def rename_collection(self, collection: str, to: str) -> None:
+        """Give a collection with all below it another path, whose parent must be there. Raises Conflict if it is taken.
+
+        The server moves each replica on its disk: a thousand of them in a second (irods-wire/README.md).
+        """
+        source, destination = object_at(collection, 0), object_at(to, 0)
+        source.oprType = destination.oprType = _RENAME_COLLECTION
+        message = ObjCopyRequest(srcDataObjInp_PI=source, destDataObjInp_PI=destination)
+        self._connection.call(RENAME, message, to, patience=_SLOWEST_RENAME)
 
     def query(self, columns: tuple[int, ...], conditions: dict[int, str], about: str) -> Iterator[tuple[str, ...]]:
         """The rows of a GenQuery, page by page. The server takes a value from the first apostrophe to the last, so that

@@ -179,6 +179,10 @@ class IrodsSession:
         """Break the connection, for good."""
         self._connection.interrupt()
 
+    def ask(self, question: Callable[[Catalogue], T]) -> T:
+        """A question, or an order that can be repeated, to the catalogue that is not in the Session protocol."""
+        return self._operation(lambda: question(self._catalogue))
+
     def close(self) -> None:
         """Take leave of the server."""
         self._connection.close()
