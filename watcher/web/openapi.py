@@ -152,6 +152,7 @@ def _status() -> dict[str, Schema]:
         "rate": {"type": "number", "description": "bytes a second"}, "seconds_left": {"type": ["number", "null"]},
         "pace": {"type": ["object", "null"]}, "disks": {"type": "array", "items": _reference("Disk")},
         "last_safe": _NO_TIME, "oldest_open": _NO_TIME, "hours": {"type": "array", "items": _reference("Hour")},
+        "copies": {"type": "array", "items": _object({"name": _TEXT, "waiting": _NUMBER, "problem": _TEXT})},
         "abandoned": {"type": "array", "items": _object({"collection": _TEXT, "why": _TEXT})},
         "sessions": {"type": "array", "items": {"type": "object"}}, "unattributed": _NUMBER,
         "shut_out": {"type": "array", "items": _object({"id": _TEXT, "who": _TEXT, "why": _TEXT})},
@@ -172,6 +173,11 @@ def _set() -> dict[str, Schema]:
         "bytes": _NUMBER, "members": {"type": "array", "items": member},
         "metadata": {"type": "object", "additionalProperties": _TEXT},
         "attribution": {"anyOf": [_reference("Attribution"), {"type": "null"}]}, "collection": _NO_TEXT,
+        "replicas": _NUMBER,
+        "copies": {
+            "type": "array",
+            "items": _object({"name": _TEXT, "place": _TEXT, "verified_at": _NO_TIME, "problem": _TEXT}),
+        },
         "waits_for": _TEXTS, "reason": _TEXT, "on_hold": _TEXT, "published_at": _NO_TIME,
         "handoff": {"anyOf": [_reference("Answer"), {"type": "null"}]},
     }  # fmt: skip
