@@ -23,6 +23,7 @@ from watcher.overview import records
 from watcher.overview.words import plain, sets
 from watcher.pipeline.audit import Auditor, Found
 from watcher.pipeline.auditing import batches
+from watcher.profile import MountStore
 
 _STORED: Final = {State.PUBLISHED, State.RELEASED, State.SUPERSEDED}
 #: Up to so many sets each is told of, also if all is well with it.
