@@ -168,6 +168,10 @@ def measure_looking(zone: Zone, state: Path, files: int, browsers: int, rounds: 
     found: Figures = {}
     with running(path, state) as program, Journal(state) as journal:
         program.wait_for(lambda: journal.noted("page") is not None, 60)
+        connection = _reached(journal)
+        connection.request("GET", "/")  # templates are compiled once in the life of a watcher
+        connection.getresponse().read()
+        connection.close()
         program.wait_until_idle(60)
         for number in range(rounds):
             for name in (NOBODY, LOOKED_AT)[:: -1 if number % 2 else 1]:
