@@ -29,9 +29,12 @@ persons:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium; a test that needs it is skipped where it is not installed, and fails in CI."""
+    """Debian's Chromium; a test that needs it is skipped where it is not installed, and fails in CI.
+
+    Not for the whole session: while Playwright is there it has an event loop that runs, beside which no other may.
+    """
     found = shutil.which("chromium")
     if found is None:
         if os.environ.get("CI"):

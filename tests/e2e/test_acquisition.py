@@ -54,7 +54,7 @@ def test_after_its_deadline_an_incomplete_set_is_held_and_a_person_told(archive_
     result = program("once", "profile.yaml")
     assert result.returncode == 3
     status = program("status")
-    assert "1 set needs you" in status.stdout
+    assert "1 set from Scope-1 needs you" in status.stdout
     assert "embryo_Z03.ome.tif" in status.stdout
     simulate.KINDS["ome-tiff-series"](program.data, "other", pause=lambda _: None)
     assert (program("once", "profile.yaml").returncode, len(program.sets("published"))) == (3, 1)

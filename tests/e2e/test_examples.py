@@ -1,5 +1,6 @@
 """The examples in the help of every verb, run as they stand there: while nothing runs, and beside a watcher."""
 
+import base64
 import glob
 import re
 import shlex
@@ -15,6 +16,7 @@ from typer.main import get_command
 import watcher.cli.app
 import watcher.cli.main
 from tests.e2e.conftest import Program
+from tests.integration.mailbox import Mailbox, mailbox
 from watcher import simulate
 from watcher.errors import Exit
 
@@ -25,11 +27,24 @@ instrument: {name: LSM980-2}
 watch: [{path: "D:/Data", settle: 0s, sweep: 1s}]
 complete: {quiet: 0s, deadline: 1h}
 people: {directory: people.yaml, requests: requests, staffed: true}
+release: {youngest: 0s}
+notify: {mail: {env: NOTIFY_MAIL}}
+web: {port: 0}
 store: {kind: folder, path: archive}
+"""
+GATEWAY = """\
+instrument: {name: LSM980-3}
+watch: [{path: data}]
+web: {port: 0}
+store: {kind: folder, path: archive}
+"""
+FLEET = """\
+instruments: [{name: LSM980-2, secret: {env: FLEET_SECRET}}]
+web: {port: 0}
 """
 PEOPLE = """\
 persons:
-  - {name: "Doe, Jane", orcid: 0000-0002-1825-0097, logins: [jdoe]}
+  - {name: "Doe, Jane", orcid: 0000-0002-1825-0097, logins: [jdoe], email: jane@x.org}
   - {name: "Roe, Richard", logins: [rroe], staff: true}
 """
 REQUEST = """\
@@ -44,21 +59,26 @@ authorship: {operator: none}
 #: What goes on until somebody ends it, and how it ends then.
 ENDLESS = {
     "run": (signal.SIGTERM, Exit.OK),
+    "gateway": (signal.SIGTERM, Exit.OK),
+    "fleet serve": (signal.SIGTERM, Exit.OK),
     "observe": (signal.SIGINT, Exit.TRY_LATER),
     "status": (signal.SIGINT, Exit.INTERRUPTED),
     "logs": (signal.SIGINT, Exit.INTERRUPTED),
 }
 #: In an order in which each finds what it needs.
 ORDER = (
-    "init", "validate", "schema", "simulate", "inspect", "explain", "observe", "once", "run", "status", "list", "show",
-    "logs", "doctor", "export", "hold", "retry", "skip", "pause", "resume", "request new", "request list",
+    "init", "validate", "schema", "simulate", "inspect", "explain", "observe", "adopt", "once", "run", "gateway",
+    "fleet serve", "status", "list", "show", "metrics", "logs", "doctor", "notify test", "export", "fetch", "verify",
+    "release", "restore", "hold", "retry", "skip", "pause", "resume", "request new", "request list",
     "request show", "request check", "session start", "session status", "session stop", "attribute", "request close",
     "demo",
 )  # fmt: skip
+#: What is done before, so that there is something to do.
+BEFORE = {"restore": ("release", "20260304_Actin_plate3")}
 #: What has nothing to do with a watcher that runs.
-APART = {"init", "validate", "schema", "simulate", "inspect", "observe", "demo"}
+APART = {"init", "validate", "schema", "simulate", "inspect", "observe", "gateway", "fleet serve", "notify test", "demo"}
 #: What cannot be beside it.
-INSTEAD = {"run", "once"}
+INSTEAD = {"run": "lsm980.yaml", "once": "lsm980.yaml", "adopt": "D:/Data"}
 
 
 def examples() -> dict[str, list[str]]:
@@ -79,15 +99,30 @@ def helps(group: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Program]:
+def letters() -> Iterator[Mailbox]:
+    """The mail server that the profile names."""
+    with mailbox() as box:
+        yield box
+
+
+@pytest.fixture
+def installation(tmp_path: Path, letters: Mailbox) -> Iterator[Program]:
     """What the examples speak of."""
     program = Program(tmp_path, "")
     program.write_profile(PROFILE)
     program.profile.rename(tmp_path / "lsm980.yaml")
     data = tmp_path / "D:" / "Data"
     for folder in (data / "jdoe", data / "monday", tmp_path / "plate3", tmp_path / "archive", tmp_path / "requests",
-                   tmp_path / "E:" / "handover", tmp_path / "profiles" / "D:" / "Data"):  # fmt: skip
+                   tmp_path / "E:" / "handover", tmp_path / "E:" / "again", tmp_path / "profiles" / "D:" / "Data",
+                   data / "2024", tmp_path / "var/lib/node_exporter", tmp_path / "etc/irods-watcher/data",
+                   tmp_path / "etc/irods-watcher/archive"):  # fmt: skip
         folder.mkdir(parents=True)
+    (tmp_path / "etc/irods-watcher/gateway.yaml").write_text(GATEWAY, encoding="utf-8")
+    (tmp_path / "fleet.yaml").write_text(FLEET, encoding="utf-8")
+    program.environment |= {
+        "FLEET_SECRET": "whsec_" + base64.b64encode(bytes(24)).decode(), "XDG_STATE_HOME": str(tmp_path / "states"),
+        "NOTIFY_MAIL": letters.address,
+    }  # fmt: skip
     (tmp_path / "people.yaml").write_text(PEOPLE, encoding="utf-8")
     (tmp_path / "requests" / "RQ4F7K2MT.yaml").write_text(REQUEST, encoding="utf-8")
     (tmp_path / "profiles" / "a.yaml").write_text(re.sub("people: .*\n", "", PROFILE), encoding="utf-8")
@@ -109,7 +144,11 @@ def installation(tmp_path: Path) -> Iterator[Program]:
 
 def outcome(program: Program, verb: str, words: list[str]) -> str:
     """What is wrong with how an example ended, "" if nothing is."""
-    given = [path for word in words for path in (sorted(glob.glob(word, root_dir=program.home)) or [word])]
+    # What is at the root of a computer is in a folder of the test.
+    here = [f"{program.home}{word}" if word.startswith("/") else word for word in words]
+    given = [path for word in here for path in (sorted(glob.glob(word, root_dir=program.home)) or [word])]
+    if verb in BEFORE:
+        assert program(*BEFORE[verb]).returncode == Exit.OK
     if verb in ENDLESS:
         stop, expected = ENDLESS[verb]
         log = program.home / "run.log"
@@ -129,7 +168,7 @@ def test_the_order_names_every_verb() -> None:
     assert sorted(ORDER) == sorted(examples())
 
 
-def test_every_example_works_while_no_watcher_runs(installation: Program) -> None:
+def test_every_example_works_while_no_watcher_runs(installation: Program, letters: Mailbox) -> None:
     wrong = {}
     for verb in ORDER:
         words = examples()[verb]
@@ -144,16 +183,17 @@ def test_every_example_works_while_no_watcher_runs(installation: Program) -> Non
     assert "safe in the archive" in shown
     assert "Doe, Jane" in installation("show", "actin").stdout
     assert (installation.home / "E:" / "handover" / "20260304_Actin_plate3" / "bagit.txt").exists()
+    assert [letter.to for letter in letters.letters] == [["jane@x.org"]]
 
 
 def test_every_example_works_beside_a_watcher_that_runs(installation: Program) -> None:
     watcher = installation.start("run", "lsm980.yaml")
     installation.wait_for(lambda: "running" in installation("status").stdout)
-    for verb in INSTEAD:
-        refused = installation(verb, "lsm980.yaml")
+    for verb, what in INSTEAD.items():
+        refused = installation(verb, what)
         assert refused.returncode == Exit.TRY_LATER
         assert "another watcher works with this journal" in refused.stderr
-    beside = [verb for verb in ORDER if verb not in APART | INSTEAD]
+    beside = [verb for verb in ORDER if verb not in APART | INSTEAD.keys()]
     wrong = {verb: outcome(installation, verb, examples()[verb]) for verb in beside}
     assert {verb: told for verb, told in wrong.items() if told} == {}
     assert "Doe, Jane" in installation("show", "actin").stdout

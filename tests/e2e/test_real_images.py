@@ -110,5 +110,5 @@ def _deliver(program: Program, verb: str) -> None:
         assert result.returncode == 0, result.stdout + result.stderr
         return
     process = program.start("run", "profile.yaml")
-    program.wait_for(lambda: bool(program.sets()) and {one["state"] for one in program.sets()} == {"published"})
+    program.wait_for(lambda: bool(program.sets()) and {one["state"] for one in program.sets()} == {"published"}, 120)
     assert program.stop(process) == 0

@@ -13,6 +13,7 @@ import pytest
 from irods.access import iRODSAccess
 
 from tests.integration.irods_store import METADATA, OPEN, PUT
+from tests.integration.receiver import wait_until
 from tests.irods_server import IrodsServer, Tls, make_certificate
 from tests.irods_server.dialogue import connect
 from watcher.doctor.check import Check, Result, Subject, examine, exit_code
@@ -109,7 +110,7 @@ def test_all_is_well_and_nothing_stays_in_the_zone(patient: Patient) -> None:
     assert (patient.code, patient.left()) == (Exit.OK, set())
     made = [request.path for request in patient.server.requests if request.api == MAKE_COLLECTION]
     assert [path.startswith(f"{BASE}/irods-watcher-doctor-") for path in made] == [True]
-    assert patient.server.connections == 0
+    wait_until(lambda: patient.server.connections == 0)
 
 
 # reaching it

@@ -60,11 +60,16 @@ _templates: Final[Environment] = environment()
 
 def page(ask: Ask, template: str, status: int = 200, **values: Any) -> Response:
     """A page for people."""
+    return Response(as_text(ask, template, **values), status, media_type="text/html")
+
+
+def as_text(ask: Ask, template: str, **values: Any) -> bytes:
+    """The same, to be sent."""
     text = _templates.get_template(template).render(
-        ask=ask, site=ask.site, guard=ask.site.guard, overview=ask.site.glance(ask.language),
-        layout="partial.html" if ask.partial else "base.html", **values,
+        ask=ask, site=ask.site, guard=ask.site.guard, layout="partial.html" if ask.partial else "base.html",
+        **{"overview": ask.site.glance(ask.language), **values},
     )  # fmt: skip
-    return Response(as_bytes(text), status, media_type="text/html")
+    return as_bytes(text)
 
 
 def answer(content: Mapping[str, Any], status: int = 200) -> Response:

@@ -10,9 +10,10 @@ from watcher.overview import handoffs, picture
 from watcher.overview.attention import HANGS
 from watcher.overview.language import later
 from watcher.overview.people import in_detail
+from watcher.overview.picture import Overview
 from watcher.pipeline.amend import in_words
 from watcher.web import listing, views
-from watcher.web.asking import Ask, page
+from watcher.web.asking import Ask, as_text, page
 from watcher.web.exposing import exposed
 
 #: Members on a page.
@@ -33,13 +34,18 @@ SAID: Final = {
 
 
 def first(ask: Ask) -> Response:
-    """The instrument at a glance, and the list of its sets."""
+    """The instrument at a glance, and the list of its sets; made once for all who see the same of a picture."""
+    key = (ask.visitor, tuple(sorted(ask.query.items())), ask.partial)
+    made = ask.site.glance.once(ask.language, key, lambda overview: _first(ask, overview))
+    return Response(made, media_type="text/html")
+
+
+def _first(ask: Ask, overview: Overview) -> bytes:
     site = ask.site
     query = listing.asked(ask.query, site.profile.instrument.timezone, sees_people=ask.sees_people)
-    overview = site.glance(ask.language)
     found, (needs, more_needs) = query.page(site.journal), views.needs(ask, overview)
-    return page(
-        ask, "overview.html", query=query, found=found, rows=views.rows(ask, found.sets),
+    return as_text(
+        ask, "overview.html", overview=overview, query=query, found=found, rows=views.rows(ask, found.sets),
         needs=needs, more_needs=more_needs, beats=views.beats(overview.hours), groups=listing.GROUP_WORDS,
         agents=handoffs.agent_lines(site.journal), notice=notice(ask), headline=picture.sentence(overview),
         tiles=views.tiles(overview), became=views.became(overview),

@@ -1,6 +1,8 @@
 """What people see on the pages, and what their buttons do."""
 
 import re
+import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pytest
 
 from tests.unit.web.conftest import JANE, REQUEST, Serve, make_set
 from watcher.journal import Journal
-from watcher.model import State
+from watcher.model import ImageSet, State
+from watcher.web import views
+from watcher.web.asking import Ask
 from watcher.web.site import Beside
 
 
@@ -112,6 +116,29 @@ def test_many_sets_in_need_do_not_push_everything_else_away(serve: Serve, journa
     assert len(re.findall(r'<li class="urgent" id="need-', text)) == 5
     assert '<a href="/?state=attention#sets">And 2 more sets</a>' in text
     assert page.get("/?state=attention").text.count('role="rowheader"') == 7
+
+
+def test_a_page_is_made_once_for_all_who_see_the_same(
+    serve: Serve, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, made, rows = [time.time()], list[str](), views.rows
+
+    def counted(ask: Ask, sets: Sequence[ImageSet]) -> list[views.Row]:
+        made.append(ask.path)
+        return rows(ask, sets)
+
+    monkeypatch.setattr(views, "rows", counted)
+    page = serve(now=lambda: clock[0])
+    make_set(journal, "first")
+    clock[0] += 20
+    assert {"first" in page.get("/").text for _ in range(5)} == {True}
+    assert len(made) == 1
+    assert "No set fits" in page.get("/?text=second").text
+    assert len(made) == 2
+    make_set(journal, "second")
+    clock[0] += 2
+    assert "second" in page.get("/").text
+    assert len(made) == 3
 
 
 def test_a_set_that_is_not_there_is_told(serve: Serve) -> None:
