@@ -69,14 +69,24 @@ ENDLESS = {
 ORDER = (
     "init", "validate", "schema", "simulate", "inspect", "explain", "observe", "adopt", "once", "run", "gateway",
     "fleet serve", "status", "list", "show", "metrics", "logs", "doctor", "notify test", "export", "fetch", "verify",
-    "release", "restore", "hold", "retry", "skip", "pause", "resume", "request new", "request list",
-    "request show", "request check", "session start", "session status", "session stop", "attribute", "request close",
-    "demo",
+    "hold", "retry", "skip", "release", "restore", "pause", "resume", "request new", "request list", "request show",
+    "request check", "session start", "session status", "session stop", "attribute", "request close", "demo",
 )  # fmt: skip
 #: What is done before, so that there is something to do.
 BEFORE = {"restore": ("release", "20260304_Actin_plate3")}
 #: What has nothing to do with a watcher that runs.
-APART = {"init", "validate", "schema", "simulate", "inspect", "observe", "gateway", "fleet serve", "notify test", "demo"}
+APART = {
+    "init",
+    "validate",
+    "schema",
+    "simulate",
+    "inspect",
+    "observe",
+    "gateway",
+    "fleet serve",
+    "notify test",
+    "demo",
+}
 #: What cannot be beside it.
 INSTEAD = {"run": "lsm980.yaml", "once": "lsm980.yaml", "adopt": "D:/Data"}
 

@@ -28,7 +28,12 @@ def gateway(
     folder: Annotated[Path, typer.Argument(help="The folder of the profiles, one for each instrument.")],
     state: Annotated[
         Path | None,
-        typer.Option("--state", help="The folder in which each instrument's journal has its own.", show_default=False),
+        typer.Option(
+            "--state",
+            envvar="IRODS_WATCHER_STATE",
+            help="The folder in which each instrument's journal has its own.",
+            show_default=False,
+        ),
     ] = None,
     verbose: VerboseOption = False,
 ) -> int:
