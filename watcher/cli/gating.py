@@ -6,7 +6,6 @@ import sys
 import threading
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, Final
 
 import structlog
@@ -19,6 +18,7 @@ from watcher.errors import Exit
 from watcher.gateway import Gateway, Start
 from watcher.logs.lines import set_up
 from watcher.profile import load
+from watcher.signals import ended_by_signals
 
 #: Loaded once, for all watchers that are started from then on.
 _MODULES: Final = ["watcher.cli.main", "watcher.stores.irods", "watcher.stores.folder"]
@@ -44,7 +44,7 @@ def gateway(
     Example: irods-watcher gateway /etc/irods-watcher
     """
     set_up(verbose=verbose)
-    stop, came = threading.Event(), set[int]()
+    stop = threading.Event()
     log, told = structlog.get_logger(), dict[str, str]()
 
     def tell(where: str, what: str) -> None:
@@ -52,16 +52,8 @@ def gateway(
             told[where] = what
             log.error("trouble", where=where, problem=what) if what else log.info("recovered", where=where)
 
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a signal handler
-        came.add(number)
-        stop.set()
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with ended_by_signals(stop.set) as came:
         Gateway(folder.absolute(), _starting(state, verbose=verbose), SystemClock(), stop, tell).run()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     log.info("stopped")
     return Exit.INTERRUPTED if signal.SIGINT in came else Exit.OK
 

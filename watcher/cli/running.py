@@ -3,11 +3,9 @@
 import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import structlog
@@ -33,6 +31,7 @@ from watcher.model import ImageSet, State
 from watcher.overview import handoffs, records
 from watcher.overview.words import plain
 from watcher.profile import Profile
+from watcher.signals import ended_by_signals
 from watcher.thumbnails import thumbnail
 from watcher.web.server import PageServer
 from watcher.web.site import Beside
@@ -61,7 +60,7 @@ def run(
         metrics = Metrics(journal, loaded.instrument.name)
         daemon = Daemon(loaded, journal, metrics.counters.listening(listener), heard=metrics.counters.heard)
         beside = Beside(thumbnail, {"/metrics": metrics_app(metrics)})
-        with stopped_by_signals(daemon) as signals:
+        with ended_by_signals(daemon.stop) as signals:
             log = structlog.get_logger()
             folders = [str(watch.path) for watch in loaded.watch[:_NAMED]]
             log.info("watching", instrument=loaded.instrument.name, folders=folders, of=len(loaded.watch))
@@ -92,7 +91,7 @@ def once(
     with _journal(loaded, state) as journal, listening(journal.sets.members) as listener:
         before = {one.id for one in journal.sets.in_states(State.PUBLISHED)}
         daemon = Daemon(loaded, journal, listener, trust_times=True)
-        with stopped_by_signals(daemon) as signals:
+        with ended_by_signals(daemon.stop) as signals:
             result = daemon.once()
         published = [one for one in journal.sets.in_states(State.PUBLISHED) if one.id not in before]
         if json:
@@ -164,23 +163,3 @@ def _journal(profile: Profile, state: Path | None) -> Iterator[Journal]:
                 kept_as=str(journal.set_aside),
             )
         yield journal
-
-
-@contextmanager
-def stopped_by_signals(daemon: Daemon) -> Iterator[set[int]]:
-    """Let Ctrl-C and SIGTERM end the daemon cleanly; which of them came."""
-    came: set[int] = set()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a signal handler
-        came.add(number)
-        daemon.stop()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

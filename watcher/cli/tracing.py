@@ -1,11 +1,8 @@
 """The verb `observe`: what an instrument's software does during a test acquisition, and a profile that fits it."""
 
 import re
-import signal
 import textwrap
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +18,7 @@ from watcher.pipeline.proposal import FoundSet, Proposal, propose, shown, spell
 from watcher.pipeline.trace import Kind, Line, Story, Trace, look
 from watcher.profile import schema, units
 from watcher.profile.sample import quoted
+from watcher.signals import ended_by_signals
 
 _DAY = 86400.0
 
@@ -47,7 +45,8 @@ def observe(
     if (interval := _seconds("--every", every)) < 1:
         raise UsageError("--every: it must be at least 1s")
     osfacts.lower_priority()
-    with _stopped_by_signals() as stop:
+    stop = threading.Event()
+    with ended_by_signals(stop.set):
         until = "until Ctrl-C" + (f", {spell(times['--for'])} at most" if "--for" in times else "")
         complain_plainly(f"Observing {root} {until}. Start the acquisition now.")
         trace = record(
@@ -230,18 +229,3 @@ def _write(path: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(f"{path}: it cannot be written ({error.strerror})", cure="choose another place") from None
     complain_plainly(f"{path} is written. Next: look through it, then `irods-watcher validate {path}`.")
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """Ctrl-C is how observing ends, and no failure."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -14,13 +14,13 @@ from watcher import profile as profiles
 from watcher import simulate as microscope
 from watcher.cli.app import VerboseOption, say
 from watcher.cli.console import listening
-from watcher.cli.running import stopped_by_signals
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError, WatcherError
 from watcher.journal import Journal
 from watcher.logs.lines import set_up
 from watcher.model import ImageSet, State
 from watcher.provenance import manifest
+from watcher.signals import ended_by_signals
 
 _PROFILE = """\
 # The profile of the demonstration: everything happens in this folder.
@@ -75,7 +75,7 @@ def demo(
     say(f"A watcher starts on the empty folder {folder / 'data'}; a simulated microscope writes three sets into it.")
     with Journal(folder / "state", owned=True) as journal, listening(journal.sets.members) as listener:
         daemon = Daemon(profiles.load(folder / "profile.yaml"), journal, listener)
-        with stopped_by_signals(daemon) as signals:
+        with ended_by_signals(daemon.stop) as signals:
             _acquire_while_watching(daemon, journal, folder / "data")
         if signals:
             return Exit.INTERRUPTED

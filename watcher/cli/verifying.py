@@ -13,7 +13,6 @@ import typer
 from watcher.cli.app import JsonOption, StateOption, complain, known_profile, say, state_of
 from watcher.cli.console import LogListener
 from watcher.cli.requesting import ProfileOption
-from watcher.cli.running import stopped_by_signals
 from watcher.daemon import Daemon
 from watcher.errors import Exit, UsageError
 from watcher.journal import Journal
@@ -24,6 +23,7 @@ from watcher.overview.words import plain, sets
 from watcher.pipeline.audit import Auditor, Found
 from watcher.pipeline.auditing import batches
 from watcher.profile import MountStore
+from watcher.signals import ended_by_signals
 
 _STORED: Final = {State.PUBLISHED, State.RELEASED, State.SUPERSEDED}
 #: Up to so many sets each is told of, also if all is well with it.
@@ -102,7 +102,7 @@ def adopt(
     done: list[tuple[ImageSet, str]] = []
     with Journal(state_of(loaded, state), owned=True) as journal:
         daemon = Daemon(loaded, journal, LogListener(), trust_times=True)
-        with stopped_by_signals(daemon) as signals:
+        with ended_by_signals(daemon.stop) as signals:
             for one, why in daemon.adopt(place):
                 now = journal.sets.maybe(one.id) or one
                 done.append((now, why))

@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 
 import structlog
 import uvicorn
@@ -17,6 +14,7 @@ from watcher.fleet.document import Fleet
 from watcher.fleet.reception import Reception
 from watcher.fleet.register import Register
 from watcher.fleet.sources import Asking, Source
+from watcher.signals import ended_by_signals
 from watcher.web.exposing import address_of
 from watcher.web.guard import Guard
 from watcher.web.server import check_certificate, config, listening
@@ -46,7 +44,7 @@ def serve(
     view = View(fleet.name, register, Guard(fleet.web, now), now, trouble)
     with listening(fleet.web) as port:
         server = _Server(config(make_app(view, reception), fleet.web))
-        with _until_signals(server) as came, contextlib.ExitStack() as stack:
+        with ended_by_signals(server.end) as came, contextlib.ExitStack() as stack:
             for source in sources:
                 stack.enter_context(source)
             address = address_of(fleet.web, port.getsockname()[1])
@@ -68,22 +66,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """They are caught around it."""
         yield
-
-
-@contextlib.contextmanager
-def _until_signals(server: _Server) -> Iterator[set[int]]:
-    came: set[int] = set()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - the form of a signal handler
-        came.add(number)
-        server.end()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield came
-        return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
