@@ -85,6 +85,19 @@ def _holder(state: Path) -> str:
     return f"process {found['pid']} on {found['host']}, since {since}"
 
 
+class _Connection(sqlite3.Connection):
+    """Gives values to numbered placeholders by their numbers.
+
+    To Python `?1` is the name "1": from 3.12 on it warns of a sequence of values for it, and from 3.14 on refuses it
+    (docs.python.org, sqlite3, placeholders).
+    """
+
+    def execute(self, query: str, values: Any = ()) -> sqlite3.Cursor:
+        if "?1" in query and not isinstance(values, dict):
+            values = {str(number): value for number, value in enumerate(values, 1)}
+        return super().execute(query, values)
+
+
 class Database:
     """One connection to the journal, safe to share between the threads of a process.
 
@@ -171,7 +184,9 @@ class Database:
             self._connection.execute("ROLLBACK")
 
     def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self.path, timeout=30, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
         try:
             connection.row_factory = sqlite3.Row
             # Only a journal that is new takes it, and one that has it must not be written to without need.

@@ -63,7 +63,7 @@ def _size(page: Any) -> tuple[int, int]:
 
 def _middle(level: Any) -> tuple[int, list[int]]:
     """How many planes there are, and the number of the one in the middle of all axes; of separate colours all three."""
-    axes, shape = level.get_axes(False), level.get_shape(False)
+    axes, shape = level.axes, level.shape
     if "Y" not in axes:
         return 1, [0]
     # Behind the columns there are only colours and channels that lie together.
