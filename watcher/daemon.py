@@ -39,13 +39,14 @@ from watcher.pipeline.duties import Duties, Duty
 from watcher.pipeline.early import Early
 from watcher.pipeline.elsewhere import Elsewhere, elsewhere
 from watcher.pipeline.handoff import Line
+from watcher.pipeline.hearing import Hearing
 from watcher.pipeline.hints import Hints
 from watcher.pipeline.manners import Manners, acquires
 from watcher.pipeline.mirror import Crews, Mirror
 from watcher.pipeline.observe import Seen
 from watcher.pipeline.orders import Pausing, paused
 from watcher.pipeline.patience import SOON
-from watcher.pipeline.patrol import Heard, Patrol
+from watcher.pipeline.patrol import Heard, Patrol, deaf
 from watcher.pipeline.progress import Progress
 from watcher.pipeline.release.duty import Releasing
 from watcher.pipeline.sharing import ALONE, Relay, Sharing
@@ -70,14 +71,6 @@ _LONGEST_BREATH = 10.0
 _AT_START = 5.0
 #: How soon in seconds it is noticed that a pause is over.
 _PAUSE = 2.0
-
-
-class Stopped(WatcherError):
-    """The program was asked to stop while it was sending."""
-
-    transient = True
-    store_wide = True
-    cure = ""
 
 
 @dataclass(slots=True)
@@ -133,9 +126,7 @@ class Daemon:
         self._manners = self._new_manners()
         self._pausing = Pausing(journal, self._clock)
         self._progress = Progress(journal, self._clock)
-        self._listener = _Stoppable(
-            listener, self._stop, self._manners, self._pausing, self._progress, self._note_trouble
-        )
+        self._listener = Hearing(listener, self._stop, self._manners, self._pausing, self._progress, self._note_trouble)
         self.watchings = [
             Watching(
                 watch,
@@ -478,7 +469,7 @@ class Daemon:
                 self._wake.clear()
                 begin, worked = self._clock.now(), time.thread_time()
                 pause = min(self._guarded(patrol) for patrol in patrols)
-                self._listener.trouble("events", _deaf(self.watchings, hints))
+                self._listener.trouble("events", deaf(self.watchings, hints))
                 self._guard(self._note_heartbeat)
                 conveyor.wake()
                 looked = self._clock.now()
@@ -534,80 +525,3 @@ class Daemon:
         if self._listener.is_new("store", str(error or "")):
             self._listener.trouble("store", str(error or ""))
             self._guard(lambda: self.journal.note("store", str(error or "")))
-
-
-def _deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
-    """That no events are heard of some folders, and why; "" if all is well."""
-    deaf = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
-    if not deaf:
-        return ""
-    path, hint = deaf[0]
-    others = f" and {len(deaf) - 1} other folders" if len(deaf) > 1 else ""
-    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
-
-
-class _Stoppable:
-    """Passes on to the listener, tells each trouble once, and slows or stops a transfer when that is asked for."""
-
-    def __init__(
-        self,
-        listener: Listener,
-        stop: threading.Event,
-        manners: Manners,
-        pausing: Pausing,
-        progress: Progress,
-        note_trouble: Callable[[str, str], None],
-    ) -> None:
-        self._listener = listener
-        self._stop = stop
-        self._manners = manners
-        self._pausing = pausing
-        self._progress = progress
-        self._note_trouble = note_trouble
-        self._last: dict[str, str] = {}
-        self.on_published: Callable[[], None] = lambda: None
-
-    def moved(self, image_set: ImageSet) -> None:
-        self._listener.moved(image_set)
-        self._progress.over(image_set.id)
-        if image_set.state is State.PUBLISHED:
-            self.on_published()
-
-    def failed(self, image_set: ImageSet, error: WatcherError) -> None:
-        self._listener.failed(image_set, error)
-        self._progress.over(image_set.id)
-
-    def sent(self, image_set: ImageSet, member: Member, count: int) -> None:
-        self._listener.sent(image_set, member, count)
-        self._progress.sent(image_set, member, count)
-        self._manners.spend(count)
-        if self._stop.is_set():
-            raise Stopped("the watcher stops")
-        if is_paused := self._pausing():
-            raise is_paused
-
-    def spending(self, manners: Manners) -> Callable[[int], None]:
-        """What bytes that are sent elsewhere are told to: it slows or stops that transfer alone."""
-
-        def spent(count: int) -> None:
-            manners.spend(count)
-            if self._stop.is_set():
-                raise Stopped("the watcher stops")
-            if is_paused := self._pausing():
-                raise is_paused
-
-        return spent
-
-    def is_new(self, where: str, what: str) -> bool:
-        """Whether something else is wrong there now than when it was last told."""
-        return self._last.get(where, "") != what
-
-    def tell(self, where: str, what: str) -> None:
-        """Tell what the journal keeps in a place of its own, which knows whether it is new."""
-        self._listener.trouble(where, what)
-
-    def trouble(self, where: str, what: str) -> None:
-        if self.is_new(where, what):
-            self._last[where] = what
-            self._listener.trouble(where, what)
-            self._note_trouble(where, what)

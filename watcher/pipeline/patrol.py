@@ -1,6 +1,6 @@
 """When one watched folder is swept, looked at because of events, and judged."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from watcher.pipeline.hints import Hints
@@ -64,3 +64,13 @@ class Patrol:
         if lost:
             self._next_deep = min(self._next_deep, now + DEEP_AFTER_LOSS)
         return lost
+
+
+def deaf(watchings: Sequence[Watching], hints: Sequence[Hints]) -> str:
+    """That no events are heard of some folders, and why; "" if all is well."""
+    without = [(watching.watch.path, hint) for watching, hint in zip(watchings, hints, strict=True) if hint.trouble]
+    if not without:
+        return ""
+    path, hint = without[0]
+    others = f" and {len(without) - 1} other folders" if len(without) > 1 else ""
+    return f"{path}{others}: no events are heard ({hint.trouble}), so the sweeps find what is new"
