@@ -14,7 +14,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from watcher import __version__, osfacts
-from watcher.doctor.check import Fact, Subject, doubt, fine, wrong
+from watcher.doctor.check import Fact, Subject, Verdict, doubt, fine, wrong
 from watcher.errors import Exit
 from watcher.overview.language import say
 from watcher.overview.words import amount, duration, when
@@ -204,8 +204,12 @@ def port(host: str, number: int, watcher: int | None) -> Fact:
 
 def page(subject: Subject) -> Iterator[Fact]:
     """The port of the status page, if the profile has one."""
-    section = getattr(subject.profile, "web", None)
-    if section is None:
+    web = subject.profile.web
+    if not web.enabled:
         yield fine(say("the profile asks for no status page"))
         return
-    yield port(getattr(section, "host", "127.0.0.1"), section.port, subject.watcher)
+    found = [port(web.listen, number, subject.watcher) for number in web.ports if number]
+    if found and found[0].verdict is Verdict.FAIL and 0 in web.ports:
+        yield fine(say("{what}; the page gets another port, which `status` names", what=found[0].what))
+        return
+    yield from found or [fine(say("the page gets any port that is free, which `status` names"))]

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +263,23 @@ def test_a_port_that_is_free_taken_or_ours() -> None:
         assert computer.port("127.0.0.1", number, os.getpid()).what == f"the status page is on port {number}"
         assert computer.port("127.0.0.1", number, os.getppid()).verdict == "fail", "another process has it"
     assert computer.port("127.0.0.1", number, None).what == f"port {number} is free for the status page"
+
+
+def test_a_taken_port_is_no_trouble_unless_the_profile_names_it(patient: Patient) -> None:
+    with ExitStack() as stack:
+        with suppress(OSError):  # then somebody else has it already
+            stack.enter_context(socket.create_server(("127.0.0.1", 8765)))
+        patient.write("web: {port: 8765}\n")
+        ((found, _, cure),) = patient.told("page")
+        assert (found, "web.port" in cure) == ("fail", True)
+        patient.write()
+        ((found, said, _),) = patient.told("page")
+        assert (found, "the page gets another port" in said) == ("ok", True)
+    patient.write("web: {enabled: false}\n")
+    assert patient.told("page") == [("ok", "the profile asks for no status page", "")]
+    patient.write("web: {port: 0}\n")
+    ((found, _, _),) = patient.told("page")
+    assert found == "ok"
 
 
 # real disks
