@@ -26,7 +26,7 @@ run: $(INSTALLED)
 	$(BIN)/irods-watcher run $(PROFILE)
 
 test: $(INSTALLED_TEST) lint
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 unit: $(INSTALLED_TEST)
 	$(BIN)/python -m pytest tests/unit
