@@ -16,7 +16,7 @@ from watcher.overview import picture
 from watcher.profile import Web
 from watcher.provenance.registers import Registers
 from watcher.web.exposing import address_of, exposed
-from watcher.web.server import PageServer
+from watcher.web.server import PageServer, listening
 
 
 def profile_with(folder: Path, web: str) -> profiles.Profile:
@@ -62,6 +62,14 @@ def test_two_watchers_on_a_computer_have_a_page_each_though_no_profile_names_a_p
         stack.enter_context(PageServer(profile, journal.state, Registers(profile), lambda _, what: told.append(what)))
         assert wait_for(journal) not in {"http://127.0.0.1:8765/", "http://127.0.0.1:0/"}
     assert told == [""]
+
+
+def test_small_parts_of_an_answer_are_sent_at_once() -> None:
+    with listening(Web(port=0)) as port, socket.create_connection(port.getsockname(), 10):
+        port.setblocking(True)
+        taken, _ = port.accept()
+        with taken:
+            assert taken.proto == socket.IPPROTO_TCP, "else asyncio leaves it to the system, which waits for 40 ms"
 
 
 def test_a_page_that_is_switched_off_opens_nothing(tmp_path: Path, journal: Journal) -> None:
